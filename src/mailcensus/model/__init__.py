@@ -1,0 +1,38 @@
+"""What we record: frozen, typed records and their Arrow schemas. No I/O; imports nothing of ours."""
+
+from mailcensus.model.column import Column, Field, fields_of, schema_of
+from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
+from mailcensus.model.key import Certificate, Key
+from mailcensus.model.observation import Observation
+from mailcensus.model.outcome import Outcome, Stage, TlsMode
+from mailcensus.model.run import Hit, Run
+
+TABLES: dict[str, type] = {
+    "hits": Hit,
+    "grabs": Grab,
+    "certificates": Certificate,
+    "keys": Key,
+    "runs": Run,
+}
+"""Every table of a dataset and the record that makes its rows."""
+
+__all__ = [
+    "TABLES",
+    "Certificate",
+    "Column",
+    "Field",
+    "Grab",
+    "Hit",
+    "Http",
+    "Key",
+    "Observation",
+    "Outcome",
+    "Run",
+    "Ssh",
+    "SshHostKey",
+    "Stage",
+    "Tls",
+    "TlsMode",
+    "fields_of",
+    "schema_of",
+]

@@ -1,0 +1,119 @@
+"""study.toml: everything a study is told, checked once when it is read.
+
+Every field is documented by its `description`; `mailcensus init` writes them as comments.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(gt=0, lt=65_536)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudySection(_Section):
+    """Who asks, and from where."""
+
+    name: str = Field("study", description="name of the campaign, shown in reports")
+    vantage: str = Field("local", description="name of the machine that asks")
+    ehlo_name: str = Field(
+        "scanner.invalid", description="our own host name, sent as EHLO argument; its PTR should say who asks"
+    )
+    contact: str | None = Field(
+        None, description="where targets reach you; public addresses are not asked without it"
+    )
+    opt_out: str | None = Field(
+        None, description="where targets opt out (URL or mail); public addresses are not asked without it"
+    )
+    allow_special: bool = Field(
+        False, description="ask special-purpose ranges too (loopback, private; RFC 6890): for labs only"
+    )
+
+
+class PopulationSection(_Section):
+    """Whom to ask. Paths are relative to the study's directory."""
+
+    prefixes: Path | None = Field(None, description="file of prefixes or addresses, one a line, # comments")
+    hosts: Path | None = Field(None, description="file of addresses, one a line, # comments")
+    country: str | None = Field(None, description="ISO 3166-1 alpha-2 code; needs country_database")
+    country_database: Path | None = Field(None, description="MaxMind-format country MMDB")
+    exclusions: tuple[Path, ...] = Field(
+        (), description="files of prefixes never to ask, one a line; read again while a scan runs"
+    )
+    seed: int = Field(2026, description="seed of the pseudo-random order of asking", ge=0)
+
+    @model_validator(mode="after")
+    def _country_needs_a_database(self) -> PopulationSection:
+        if self.country is not None and self.country_database is None:
+            raise ValueError("population.country needs population.country_database (a MaxMind-format MMDB)")
+        return self
+
+
+class PolitenessSection(_Section):
+    """How gently to ask. Every connection of every stage passes these limits."""
+
+    connections_per_s: PositiveFloat = Field(
+        147.0, description="new connections a second over everything (the rate of the study we reproduce)"
+    )
+    prefix_connections_per_s: PositiveFloat = Field(
+        2.0, description="new connections a second to one /24 (IPv4) or /48 (IPv6)"
+    )
+    prefix_connections: PositiveInt = Field(8, description="open connections to one /24 or /48")
+    in_flight: PositiveInt = Field(2_000, description="open connections over everything")
+
+
+class DiscoverySection(_Section):
+    """Who answers."""
+
+    engine: Literal["connect"] = Field("connect", description="connect: built in, needs no root")
+    port: Port = Field(25, description="port whose listeners are collected from")
+    timeout_s: PositiveFloat = Field(5.0, description="how long an address may take to answer")
+
+
+class DeadlinesSection(_Section):
+    """How long each stage may take, in seconds."""
+
+    connect_s: PositiveFloat = Field(10.0, description="TCP connect")
+    greeting_s: PositiveFloat = Field(35.0, description="greeting; greet delays of 10-30 s are common")
+    reply_s: PositiveFloat = Field(20.0, description="each reply")
+    tls_s: PositiveFloat = Field(20.0, description="each TLS or SSH flight")
+    grab_s: PositiveFloat = Field(120.0, description="one whole grab")
+
+
+class CollectSection(_Section):
+    """What to ask those who answered."""
+
+    services: tuple[str, ...] = Field(
+        ("ssh", "smtp", "pop3", "imap", "https", "submission", "imaps"),
+        description="services asked of every hit, in this order (`mailcensus ports` lists them)",
+        min_length=1,
+    )
+    hello_profile: str = Field("mailcensus-2026", description="ClientHello profile; it decides the numbers")
+    finish_tls: bool = Field(True, description="finish handshakes and ask capabilities again behind TLS")
+    rate_limited_pauses_s: tuple[PositiveFloat, ...] = Field(
+        (300.0, 1200.0, 3600.0),
+        description="pauses before each new try of a peer that said 'later' (421, 4xx)",
+    )
+    flush_s: PositiveFloat = Field(5.0, description="finished grabs are written to disk at least this often")
+    deadlines: DeadlinesSection = DeadlinesSection()
+
+
+class Settings(_Section):
+    """A whole study.toml."""
+
+    study: StudySection = StudySection()
+    population: PopulationSection = PopulationSection()
+    politeness: PolitenessSection = PolitenessSection()
+    discovery: DiscoverySection = DiscoverySection()
+    collect: CollectSection = CollectSection()
+    ports: dict[str, Port] = Field(
+        default_factory=dict, description="services on other ports than their own, e.g. smtp = 20025"
+    )
