@@ -1,0 +1,54 @@
+# Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit integration packages bench lock format clean
+
+# Only what the checkout says: no packages or settings of the caller's own Python.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+SLOW := integration or browser or slow
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: .venv/set-up ## a whole study of a lab on loopback, checked against its truth: demo/report/index.html
+	mailcensus demo demo
+
+test: check integration ## every check, real servers and browser included
+
+check: .venv/set-up ## lint, format, types, room rules and unit tests; under two minutes
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	$(MAKE) --no-print-directory unit
+
+unit: .venv/set-up ## unit tests alone
+	pytest --numprocesses=auto -m "not ($(SLOW))"
+
+integration: .venv/set-up packages ## tests against real servers, a browser, and slow ones
+	pytest --durations=10 -m "$(SLOW)"
+
+packages: ## Debian packages that integration tests talk to, by apt where we are root
+	scripts/install-test-packages
+
+bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
+	PYTHONPATH=tests python -m bench.grab
+
+lock: ## write requirements.lock again from pyproject.toml; needs uv
+	@command -v uv >/dev/null || { echo "lock: needs uv; install it with: pipx install uv" >&2; exit 1; }
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--output-file requirements.lock pyproject.toml
+
+format: .venv/set-up ## put our formatting on every file
+	ruff check --fix
+	ruff format
+
+clean: ## remove what these commands made
+	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/set-up: requirements.lock pyproject.toml scripts/set-up
+	@echo "setting up .venv (minutes the first time)"
+	scripts/set-up

@@ -1,0 +1,1 @@
+"""Real mail, web and SSH servers from Debian packages, on loopback, with keys we made."""
