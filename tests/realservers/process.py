@@ -1,0 +1,133 @@
+"""A server as our child process: started in the foreground, waited for, stopped by its own process id."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+START_S = 20.0
+STOP_S = 10.0
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class ServerMissing(Exception):
+    """The server is not installed, or cannot run here; the text says what would mend it."""
+
+
+class ServerFailed(Exception):
+    """The server did not come up; the text ends with its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A server that answers on all its ports."""
+
+    name: str
+    address: str
+    ports: dict[str, int]
+    """Service name to port."""
+    log: Path
+    pid: int
+
+
+def program(name: str, package: str) -> str:
+    """The path of a system program, whatever PATH the caller has.
+
+    Raises:
+        ServerMissing: it is not installed.
+    """
+    path = shutil.which(name, path=_SYSTEM_PATH)
+    if path is None:
+        raise ServerMissing(f"{name} is not installed (Debian package: {package})")
+    return path
+
+
+def require_root(name: str) -> None:
+    """Postfix and Dovecot switch to users of their own.
+
+    Raises:
+        ServerMissing: we are not root.
+    """
+    if os.geteuid() != 0:
+        raise ServerMissing(f"{name} must be started by root")
+
+
+@contextmanager
+def running(
+    name: str, command: Sequence[str], *, directory: Path, address: str, ports: dict[str, int], log: Path
+) -> Iterator[RunningServer]:
+    """Run a server that stays in the foreground, until the block is left.
+
+    Args:
+        log: where it is told to log; its standard output and error are added to that file.
+    Raises:
+        ServerFailed: it ended, or did not answer on every port in time.
+    """
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={"PATH": _SYSTEM_PATH, "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+    try:
+        _wait_until_up(name, child, address, ports, log)
+        yield RunningServer(name=name, address=address, ports=ports, log=log, pid=child.pid)
+    finally:
+        _stop(child)
+
+
+def tail(log: Path, lines: int = 60) -> str:
+    """The last lines of a log, for a person to read."""
+    if not log.exists():
+        return "(no log)"
+    return "\n".join(log.read_text(errors="backslashreplace").splitlines()[-lines:])
+
+
+def _wait_until_up(
+    name: str, child: subprocess.Popen[bytes], address: str, ports: dict[str, int], log: Path
+) -> None:
+    give_up_at = time.monotonic() + START_S
+    for port in ports.values():
+        while not _answers(address, port):
+            if _has_ended(child.pid):
+                raise ServerFailed(f"{name} ended\n{tail(log)}")
+            if time.monotonic() > give_up_at:
+                raise ServerFailed(f"{name} does not answer on {address}:{port}\n{tail(log)}")
+            time.sleep(0.02)
+
+
+def _answers(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Ask, wait, then insist; the child leads a session of its own, so its own children go with it.
+
+    The child is reaped last: until then its number, which names the group too, cannot be anybody else's.
+    """
+    child.send_signal(signal.SIGTERM)
+    insist_at = time.monotonic() + STOP_S
+    while not _has_ended(child.pid) and time.monotonic() < insist_at:
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _has_ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
