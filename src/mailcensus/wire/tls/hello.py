@@ -1,0 +1,180 @@
+"""The ClientHello: named, versioned profiles as data, and the bytes they make (RFC 8446 section 4.1.2).
+
+The hello decides the numbers: a profile is never changed once it has been published, only succeeded by another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mailcensus.wire.tls.codes import SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, ExtensionType
+
+_PADDED_LENGTH = 512
+"""Some load balancers hang on hellos of 256 to 511 bytes; RFC 7685 pads them to 512."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelloProfile:
+    """What one kind of client offers."""
+
+    name: str
+    purpose: str
+    versions: tuple[int, ...]
+    """Highest first."""
+    cipher_suites: tuple[int, ...]
+    groups: tuple[int, ...]
+    key_shares: tuple[int, ...]
+    """Groups a TLS 1.3 share is sent for at once."""
+    signature_schemes: tuple[int, ...]
+
+
+_SUITES_13 = (0x1301, 0x1302, 0x1303)
+_SUITES_AEAD = (
+    # ECDHE, then DHE; GCM, ChaCha20-Poly1305, CCM
+    0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC0AC, 0xC0AD,
+    0x009E, 0x009F, 0xCCAA, 0xC09E, 0xC09F, 0x00A2, 0x00A3,
+)  # fmt: skip
+_SUITES_CBC = (
+    # ECDHE, then DHE with RSA and DSS
+    0xC023, 0xC027, 0xC009, 0xC013, 0xC024, 0xC028, 0xC00A, 0xC014,
+    0x0067, 0x0033, 0x006B, 0x0039, 0x0040, 0x0032, 0x006A, 0x0038,
+)  # fmt: skip
+_SUITES_RSA = (0x009C, 0x009D, 0xC09C, 0xC09D, 0x003C, 0x002F, 0x003D, 0x0035)
+_SUITES_OLD = (
+    # Camellia, SEED, 3DES, RC4: what is left of servers from before 2010
+    0x00BE, 0x0045, 0x00C4, 0x0088, 0x00BA, 0x0041, 0x00C0, 0x0084, 0x009A, 0x0096,
+    0xC008, 0xC012, 0x0016, 0x0013, 0x000A, 0xC007, 0xC011, 0x0005, 0x0004,
+)  # fmt: skip
+_SCHEMES = (
+    0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
+    0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0402, 0x0302, 0x0203, 0x0201, 0x0202,
+)  # fmt: skip
+_GROUPS = (29, 23, 24, 25, 30, 256, 257, 258)
+
+DEFAULT = HelloProfile(
+    name="mailcensus-2026",
+    purpose="everything a sound client of 2026 offers first, then what reaches old servers; nothing anonymous",
+    versions=(TLS_1_3, TLS_1_2, TLS_1_1, TLS_1_0),
+    cipher_suites=_SUITES_13 + _SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_OLD,
+    groups=_GROUPS,
+    key_shares=(29,),
+    signature_schemes=_SCHEMES,
+)
+TLS_1_2_ONLY = HelloProfile(
+    name="mailcensus-2026-tls12",
+    purpose="the default profile without TLS 1.3: what a server negotiates with a client that stopped there",
+    versions=(TLS_1_2, TLS_1_1, TLS_1_0),
+    cipher_suites=_SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_OLD,
+    groups=_GROUPS,
+    key_shares=(),
+    signature_schemes=_SCHEMES,
+)
+
+PROFILES: dict[str, HelloProfile] = {profile.name: profile for profile in (DEFAULT, TLS_1_2_ONLY)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientHello:
+    """A hello as sent."""
+
+    message: bytes
+    """The handshake message, header included (what the transcript covers)."""
+    random: bytes
+    session_id: bytes
+
+
+def build_client_hello(
+    profile: HelloProfile,
+    *,
+    server_name: str | None,
+    alpn: tuple[str, ...],
+    shares: Sequence[tuple[int, bytes]],
+    cookie: bytes | None = None,
+    retry_of: ClientHello | None = None,
+) -> ClientHello:
+    """Make a ClientHello.
+
+    Args:
+        shares: group and public value of each TLS 1.3 key share.
+        cookie: body of the cookie extension of a HelloRetryRequest.
+        retry_of: the first hello, whose random and session id a second one repeats (RFC 8446 section 4.1.2).
+    """
+    before, after, alone = _fixed_parts(profile, server_name, alpn)
+    extensions = alone
+    if profile.versions[0] >= TLS_1_3:
+        entries = b"".join(_u16(group) + _vector16(public) for group, public in shares)
+        extensions += _extension(ExtensionType.KEY_SHARE, _vector16(entries))
+        if cookie is not None:
+            extensions += _extension(ExtensionType.COOKIE, cookie)
+    random = retry_of.random if retry_of else os.urandom(32)
+    session_id = retry_of.session_id if retry_of else os.urandom(32)
+    length = len(before) + len(random) + 1 + len(session_id) + len(after) + 2 + len(extensions) + 4
+    if 256 <= length < _PADDED_LENGTH:
+        padding = bytes(max(0, _PADDED_LENGTH - length - 4))
+        extensions += _extension(ExtensionType.PADDING, padding)
+    body = b"".join(
+        (
+            before,
+            random,
+            bytes((len(session_id),)),
+            session_id,
+            after,
+            _vector16(extensions) if extensions else b"",
+        )
+    )
+    return ClientHello(
+        message=b"\x01" + len(body).to_bytes(3, "big") + body, random=random, session_id=session_id
+    )
+
+
+@lru_cache(maxsize=4096)
+def _fixed_parts(
+    profile: HelloProfile, server_name: str | None, alpn: tuple[str, ...]
+) -> tuple[bytes, bytes, bytes]:
+    """What does not change from hello to hello: legacy version, suites with compression, extensions."""
+    legacy_version = min(profile.versions[0], TLS_1_2)
+    suites = _vector16(b"".join(_u16(code) for code in profile.cipher_suites))
+    if legacy_version == SSL_3_0:
+        return _u16(legacy_version), suites + b"\x01\x00", b""
+    extensions = b""
+    if server_name is not None:
+        name = server_name.encode("idna") if not server_name.isascii() else server_name.encode()
+        extensions += _extension(ExtensionType.SERVER_NAME, _vector16(b"\x00" + _vector16(name)))
+    extensions += _extension(ExtensionType.EXTENDED_MASTER_SECRET, b"")
+    extensions += _extension(ExtensionType.RENEGOTIATION_INFO, b"\x00")
+    extensions += _extension(ExtensionType.SUPPORTED_GROUPS, _codes(profile.groups))
+    extensions += _extension(ExtensionType.EC_POINT_FORMATS, b"\x01\x00")
+    extensions += _extension(ExtensionType.SESSION_TICKET, b"")
+    if alpn:
+        names = b"".join(bytes((len(name),)) + name.encode() for name in alpn)
+        extensions += _extension(ExtensionType.ALPN, _vector16(names))
+    extensions += _extension(ExtensionType.STATUS_REQUEST, b"\x01\x00\x00\x00\x00")
+    if profile.versions[0] >= TLS_1_2:
+        extensions += _extension(ExtensionType.SIGNATURE_ALGORITHMS, _codes(profile.signature_schemes))
+    extensions += _extension(ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP, b"")
+    # Mode 2: the peer may not send heartbeats. Offered only so that its answer shows; none is ever sent.
+    extensions += _extension(ExtensionType.HEARTBEAT, b"\x02")
+    if profile.versions[0] >= TLS_1_3:
+        versions = b"".join(_u16(version) for version in profile.versions)
+        extensions += _extension(ExtensionType.SUPPORTED_VERSIONS, bytes((len(versions),)) + versions)
+        extensions += _extension(ExtensionType.PSK_KEY_EXCHANGE_MODES, b"\x01\x01")
+    return _u16(legacy_version), suites + b"\x01\x00", extensions
+
+
+def _u16(value: int) -> bytes:
+    return value.to_bytes(2, "big")
+
+
+def _vector16(data: bytes) -> bytes:
+    return len(data).to_bytes(2, "big") + data
+
+
+def _codes(values: tuple[int, ...]) -> bytes:
+    return _vector16(b"".join(_u16(value) for value in values))
+
+
+def _extension(kind: ExtensionType, body: bytes) -> bytes:
+    return _u16(kind) + _vector16(body)
