@@ -179,9 +179,6 @@ class Observer:
         """Everything read so far as a record."""
         hello = self.hello
         kinds = [kind for kind, _ in self._extensions()]
-        alpn = next(
-            (messages.pull_alpn(body) for kind, body in extensions if kind == ExtensionType.ALPN), None
-        )
         group, prime = self._group(), self.key_exchange.prime if self.key_exchange else None
         chain = None if self.chain is None else tuple(hashlib.sha256(der).hexdigest() for der in self.chain)
         version = self.version
