@@ -1,0 +1,112 @@
+"""A scripted peer for the text dialogues: transcripts to hold beside the RFC, cut at will.
+
+A transcript has one step a line: `S:` the server says, `C:` the client must say, `TLS` the client must be ready for
+the handshake, which then simply is done. Consecutive lines of one side are one turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from mailcensus.model import Outcome, Stage
+from mailcensus.wire.dialogue import Dialogue, Turn
+from mailcensus.wire.errors import WireError
+from mailcensus.wire.exchange import ExchangeSettings, Findings, Limits
+
+SETTINGS = ExchangeSettings(ehlo_name="scanner.example.org", server_name=None)
+SMALL = ExchangeSettings(ehlo_name="scanner.example.org", limits=Limits(line=64, text=256))
+
+
+def begin(
+    kind: type[Dialogue],
+    *,
+    starttls: bool = True,
+    secure: bool = False,
+    settings: ExchangeSettings = SETTINGS,
+) -> Dialogue:
+    """A dialogue that is not open yet."""
+    dialogue = kind(settings, Findings(), starttls=starttls)
+    dialogue.secure = secure
+    return dialogue
+
+
+def converse(
+    dialogue: Dialogue, transcript: str, *, cut: int | None = None, end: bytes = b"\r\n"
+) -> Findings:
+    """Play a transcript; the server's turns arrive in pieces of `cut` bytes (None: whole).
+
+    Raises:
+        AssertionError: the client said something else, or spoke before the server's turn was over.
+        WireError: the dialogue's own.
+    """
+    said = dialogue.open()
+    for who, lines in _turns(transcript):
+        turn = b"".join(line.encode("latin-1") + end for line in lines)
+        if who == "C":
+            assert said == turn
+            said = b""
+        elif who == "TLS":
+            assert dialogue.turn is Turn.START_TLS
+            assert said == dialogue.pending == dialogue.farewell() == b""
+            said = dialogue.secured()
+        else:
+            assert said == b""
+            said = _server_says(dialogue, turn, cut)
+    assert said == b""
+    return dialogue.findings
+
+
+def _turns(transcript: str) -> Iterator[tuple[str, list[str]]]:
+    steps = [line.strip().partition(": ") for line in transcript.strip().splitlines()]
+    for who, group in groupby(steps, key=lambda step: step[0].rstrip(":")):
+        yield who, [text for _, _, text in group]
+
+
+def _server_says(dialogue: Dialogue, turn: bytes, cut: int | None) -> bytes:
+    pieces = [turn] if cut is None else [turn[at : at + cut] for at in range(0, len(turn), cut)]
+    said = [dialogue.receive(piece) for piece in pieces]
+    assert not any(said[:-1]), "spoke before the server's turn was over"
+    return said[-1]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """All that can be seen of a dialogue after it was fed."""
+
+    turn: Turn
+    stage: Stage
+    outcome: Outcome
+    error: str | None
+    findings: Findings
+    pending: bytes
+    raised: str | None
+
+
+def feed(dialogue: Dialogue, data: bytes, *, cut: int | None = None) -> Ending:
+    """Open, then feed whatever bytes in pieces, as far as the dialogue reads; only WireError may come out."""
+    dialogue.open()
+    return feed_on(dialogue, data, cut=cut)
+
+
+def feed_on(dialogue: Dialogue, data: bytes, *, cut: int | None = None) -> Ending:
+    """The same for a dialogue that is open."""
+    raised = None
+    for at in range(0, len(data), cut or max(len(data), 1)):
+        if dialogue.turn is Turn.FINISHED:
+            break
+        try:
+            dialogue.receive(data[at : at + cut] if cut else data)
+        except WireError as error:
+            raised = f"{type(error).__name__}: {error}"
+            break
+    return Ending(
+        dialogue.turn,
+        dialogue.stage,
+        dialogue.outcome,
+        dialogue.error,
+        dialogue.findings,
+        b"" if raised else dialogue.pending,
+        raised,
+    )
