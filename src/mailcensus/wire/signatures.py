@@ -1,0 +1,50 @@
+"""Whether a signature verifies, for certificates and SSH host keys alike. The mathematics is `cryptography`'s."""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+
+def verifies(
+    spki: bytes, signature: bytes, signed: bytes, digest: HashAlgorithm | None, pss: padding.PSS | None = None
+) -> bool | None:
+    """Whether `signature` over `signed` is of the key `spki`.
+
+    Args:
+        spki: the key, canonical.
+        signature: as X.509 writes it (ECDSA and DSA: DER of r and s).
+        digest: the hash signed; None for algorithms that have their own (Ed25519, Ed448).
+        pss: RSA-PSS parameters; None is PKCS #1 v1.5.
+
+    Returns:
+        None where it cannot be checked: a key, curve or size that `cryptography` does not know, or a key of
+        another kind than the signature algorithm's.
+    """
+    try:
+        _verify(spki, signature, signed, digest, pss)
+    except InvalidSignature:
+        return False
+    except (UnsupportedAlgorithm, ValueError, TypeError, OverflowError):
+        return None
+    return True
+
+
+def _verify(
+    spki: bytes, signature: bytes, signed: bytes, digest: HashAlgorithm | None, pss: padding.PSS | None
+) -> None:
+    key = load_der_public_key(spki)
+    if digest is None:
+        if not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            raise UnsupportedAlgorithm("a signature without a hash")
+        key.verify(signature, signed)
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, pss or padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(digest))
+    elif isinstance(key, dsa.DSAPublicKey):
+        key.verify(signature, signed, digest)
+    else:
+        raise UnsupportedAlgorithm("a key that does not sign")
