@@ -199,9 +199,9 @@ ODD = [
     (
         "a name that is not UTF-8",
         b"\x0c\x0amx.example",
-        b"\x0c\x0amx\xff\xfeample",
+        b"\x0c\x0amx\xff\xfexample",
         "issuer",
-        "CN=mx\\xff\\xfeample,O=A\\, B \\+ C,C=IE",
+        "CN=mx\\xff\\xfexample,O=A\\, B \\+ C,C=IE",
         "issuer: a string not in its encoding",
     ),
     (
