@@ -201,7 +201,7 @@ ODD = [
         b"\x0c\x0amx.example",
         b"\x0c\x0amx\xff\xfexample",
         "issuer",
-        "CN=mx\\xff\\xfexample,O=A\\, B \\+ C,C=IE",
+        "CN=mx\\\\xff\\\\xfexample,O=A\\, B \\+ C,C=IE",
         "issuer: a string not in its encoding",
     ),
     (
