@@ -1,0 +1,193 @@
+"""A table on disk: whole Parquet parts in one directory, `data/<table>/part-<first>-<last>.parquet`.
+
+Every flush becomes one part under the next number; compaction replaces a run of parts by one whose name spans
+their numbers (`part-00000001-00000032.parquet`). Names sort in writing order, and any Parquet reader takes
+`data/<table>/*.parquet` as it is.
+
+What a kill at any instant leaves:
+
+- while writing: a hidden temporary file, which no reader takes for a part and which the next opening removes;
+- between the renaming of a compacted part and the removal of what it replaces: rows twice, never rows lost.
+  A part whose numbers lie within another part's is such a leftover. Our readers pass it over (`visible_parts`)
+  and the next opening for writing removes it, so only a foreign reader in that short time can see double.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailcensus.dataset.columns import table_of
+from mailcensus.dataset.files import sync
+from mailcensus.model import schema_of
+from mailcensus.study import StudyError
+
+COMPRESSION = "zstd"
+ROW_GROUP_ROWS = 122_880
+"""Rows of a compacted row group: DuckDB's own vector-aligned default, good for every reader."""
+ROW_GROUP_BYTES = 64 << 20
+"""Arrow bytes of a compacted row group at most, which bounds the memory of compaction (certificates are big)."""
+FULL_PART_BYTES = 128 << 20
+"""A part of this size is not compacted further."""
+FAN_IN = 32
+"""Parts of one tier that make one part of the next while a run goes on; each row is rewritten once a tier."""
+
+_NAME = re.compile(r"part-(\d{8})-(\d{8})\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One visible Parquet file and the range of flushes whose rows it holds."""
+
+    first: int
+    last: int
+    path: Path
+
+    @property
+    def span(self) -> int:
+        """Flushes whose rows it holds."""
+        return self.last - self.first + 1
+
+
+def visible_parts(directory: Path) -> list[Part]:
+    """The parts that make up a table, in writing order, without leftovers of an interrupted compaction."""
+    visible: list[Part] = []
+    for part in sorted(_all_parts(directory), key=lambda part: (part.first, -part.last)):
+        if not visible or part.last > visible[-1].last:
+            visible.append(part)
+    return visible
+
+
+def visible_files(directory: Path) -> list[Path]:
+    """The files of `visible_parts`, for readers."""
+    return [part.path for part in visible_parts(directory)]
+
+
+def _all_parts(directory: Path) -> list[Part]:
+    if not directory.is_dir():
+        return []
+    matches = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
+    return [Part(int(match[1]), int(match[2]), path) for match, path in matches if match]
+
+
+class PartWriter:
+    """Writes one table. There must be one writer of a dataset at a time (`dataset.lock`).
+
+    Opening it removes what a crash left.
+
+    Attributes:
+        table: its name.
+    """
+
+    def __init__(self, data: Path, table: str, record: type) -> None:
+        self.table = table
+        self._directory = data / table
+        self._record = record
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._clean()
+        parts = visible_parts(self._directory)
+        self._next = parts[-1].last + 1 if parts else 1
+
+    def write(self, rows: Sequence[object]) -> None:
+        """Make rows one durable part; none is visible before all are.
+
+        Raises:
+            StudyError: they could not be written (disk full); nothing of them is visible then.
+        """
+        if rows:
+            number = self._next
+            self._publish(number, number, [table_of(self._record, rows)])
+            self._next = number + 1
+
+    def compact(self) -> None:
+        """Merge neighbours into parts of up to FULL_PART_BYTES. For the end of a stage."""
+        for group in _neighbours_up_to(FULL_PART_BYTES, visible_parts(self._directory)):
+            self._merge(group)
+
+    def compact_tiers(self) -> None:
+        """Merge FAN_IN newest parts of equal span, tier by tier, so that a long run has few parts."""
+        while (group := _full_tier(visible_parts(self._directory))) is not None:
+            self._merge(group)
+
+    def _merge(self, group: Sequence[Part]) -> None:
+        files = [part.path for part in group]
+        self._publish(group[0].first, group[-1].last, _row_groups(files, schema_of(self._record)))
+        for file in files:
+            file.unlink()
+
+    def _publish(self, first: int, last: int, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
+        final = self._directory / f"part-{first:08}-{last:08}.parquet"
+        temporary = self._directory / f".{final.name}.tmp"
+        try:
+            with pq.ParquetWriter(temporary, schema_of(self._record), compression=COMPRESSION) as writer:
+                for table in tables:
+                    writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            sync(temporary)
+            temporary.rename(final)
+            sync(self._directory)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise StudyError(_cannot_write(final, error)) from error
+
+    def _clean(self) -> None:
+        for temporary in self._directory.glob(".part-*.tmp"):
+            temporary.unlink()
+        visible = set(visible_parts(self._directory))
+        for part in _all_parts(self._directory):
+            if part not in visible:
+                part.path.unlink()
+
+
+def _row_groups(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of several files, regrouped to row groups of the full size; a few in memory at a time."""
+    pending: list[pa.Table] = []
+    rows = size = 0
+    for file in files:
+        with pq.ParquetFile(file) as source:
+            for index in range(source.num_row_groups):
+                group = source.read_row_group(index).cast(schema)
+                if pending and (rows + len(group) > ROW_GROUP_ROWS or size + group.nbytes > ROW_GROUP_BYTES):
+                    yield pa.concat_tables(pending)
+                    pending, rows, size = [], 0, 0
+                pending.append(group)
+                rows, size = rows + len(group), size + group.nbytes
+    if pending:
+        yield pa.concat_tables(pending)
+
+
+def _neighbours_up_to(limit_bytes: int, parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Runs of two or more neighbouring parts whose files together stay within a limit."""
+    group: list[Part] = []
+    total = 0
+    for part in parts:
+        size = part.path.stat().st_size
+        if group and total + size > limit_bytes:
+            if len(group) > 1:
+                yield group
+            group, total = [], 0
+        group, total = [*group, part], total + size
+    if len(group) > 1:
+        yield group
+
+
+def _full_tier(parts: Sequence[Part]) -> list[Part] | None:
+    """The newest FAN_IN parts where they have the same span and are not full-sized."""
+    newest = list(parts[-FAN_IN:])
+    if len(newest) < FAN_IN or any(a.span != b.span for a, b in pairwise(newest)):
+        return None
+    if sum(part.path.stat().st_size for part in newest) > FULL_PART_BYTES:
+        return None
+    return newest
+
+
+def _cannot_write(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path}: disk full; what was written before is whole: free some space and run the same command again"
+    return f"{path}: cannot be written: {error.strerror or error}"

@@ -1,0 +1,103 @@
+"""What collection has still to ask: every service of every hit that has no final grab yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+from mailcensus.dataset.tables import Dataset
+
+_PENDING = """
+WITH last AS (
+    SELECT ip, service, max(attempt) AS attempt, arg_max(outcome, attempt) AS outcome, max(started_at) AS at
+    FROM grabs WHERE run_id = $run_id GROUP BY ip, service
+), hosts AS (
+    SELECT ip, min(seen_at) AS seen_at FROM hits WHERE run_id = $run_id AND NOT canary GROUP BY ip
+), services AS (
+    SELECT unnest($services) AS service, generate_subscripts($services, 1) AS place
+)
+SELECT ip, service, coalesce(last.attempt, 0)::INTEGER + 1 AS attempt, epoch_us(last.at) AS at_us
+FROM hosts CROSS JOIN services LEFT JOIN last USING (ip, service)
+WHERE last.attempt IS NULL OR (last.outcome = 'rate_limited' AND last.attempt < $attempts)
+ORDER BY seen_at, ip, place
+"""
+
+_COUNTS = """
+SELECT count(*), count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'excluded')
+FROM grabs WHERE run_id = $run_id
+"""
+
+_FETCH_ROWS = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One service to ask of a host."""
+
+    service: str
+    attempt: int
+    """1 for the first; n + 1 after n rate-limited grabs."""
+    last_at: datetime | None
+    """When the last attempt began; None for the first. The pause before the next one counts from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostWork:
+    """What is left to ask of one host, in the study's order of services."""
+
+    ip: str
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrabCounts:
+    """Grabs of one run on disk, over all its sessions."""
+
+    grabs: int
+    ok: int
+    excluded: int
+
+
+def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> Iterator[HostWork]:
+    """What is left of a run, in the order in which hosts were found.
+
+    Args:
+        services: names of services, in the order of asking.
+        attempts: how often a service is asked while its answer is `rate_limited`.
+    Returns:
+        Hosts with something left to ask. Reads what is on disk when it is called; grabs recorded while
+        iterating do not change it. Canaries are not asked.
+    """
+    result = _execute(data, _PENDING, run_id=run_id, services=list(services), attempts=attempts)
+    for ip, rows in groupby(_rows(result), itemgetter(0)):
+        yield HostWork(
+            ip, tuple(Ask(service, attempt, _moment(at_us)) for _, service, attempt, at_us in rows)
+        )
+
+
+def grab_counts(data: Path, run_id: str) -> GrabCounts:
+    """How many grabs a run has on disk, for its row of `runs`."""
+    return GrabCounts(*_execute(data, _COUNTS, run_id=run_id).fetchone())
+
+
+def _execute(data: Path, query: str, **parameters: object) -> Any:
+    dataset = Dataset(data)
+    for name in ("hits", "grabs"):
+        dataset.table(name)
+    return dataset.connection.con.execute(query, parameters)
+
+
+def _rows(result: Any) -> Iterator[tuple[Any, ...]]:
+    while rows := result.fetchmany(_FETCH_ROWS):
+        yield from rows
+
+
+def _moment(at_us: int | None) -> datetime | None:
+    """DuckDB hands times over as numbers: its own conversion needs a time zone package."""
+    return None if at_us is None else _EPOCH + timedelta(microseconds=at_us)

@@ -1,0 +1,124 @@
+"""From observations to parts on disk: grabs, and each certificate and key once per dataset.
+
+Keys are written before certificates and certificates before grabs, so whatever a crash leaves, every grab on
+disk has its certificates and every certificate its key. What is in memory when a process dies was not final:
+it is asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from mailcensus.dataset.parts import PartWriter
+from mailcensus.dataset.seen import values_of
+from mailcensus.model import Certificate, Grab, Key, Observation
+from mailcensus.wire.certificates import certificate_spki, parse_certificate
+from mailcensus.wire.keys import describe_key
+
+FLUSH_ROWS = 2_000
+FLUSH_DER_BYTES = 32 << 20
+"""Certificate bytes that may wait in memory; peers choose their size."""
+
+
+class Recorder:
+    """Takes observations, writes parts. One per dataset at a time.
+
+    Attributes:
+        recorded: observations taken since it was opened.
+    """
+
+    def __init__(self, data: Path, *, flush_rows: int = FLUSH_ROWS) -> None:
+        self._grab_parts = PartWriter(data, "grabs", Grab)
+        self._certificate_parts = PartWriter(data, "certificates", Certificate)
+        self._key_parts = PartWriter(data, "keys", Key)
+        self._seen_certificates = {bytes.fromhex(name) for name in values_of(data / "certificates", "sha256")}
+        self._seen_keys = {bytes.fromhex(name) for name in values_of(data / "keys", "spki_sha256")}
+        self._flush_rows = flush_rows
+        self._grabs: list[Grab] = []
+        self._certificates: list[Certificate] = []
+        self._keys: list[Key] = []
+        self._der_bytes = 0
+        self._compactor = ThreadPoolExecutor(1, thread_name_prefix="compact")
+        self._compaction: Future[None] | None = None
+        self.recorded = 0
+
+    def add(self, observation: Observation) -> None:
+        """Take one observation; written with the next flush, at the latest when FLUSH_ROWS are waiting.
+
+        Raises:
+            StudyError: a part could not be written.
+        """
+        self._grabs.append(observation.grab)
+        self.recorded += 1
+        for der in observation.certificates:
+            self._add_certificate(der)
+        for spki in observation.keys:
+            self._add_key(spki)
+        if len(self._grabs) >= self._flush_rows or self._der_bytes >= FLUSH_DER_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting; what was written is no longer waiting, even when a later table fails.
+
+        Raises:
+            StudyError: a part could not be written.
+        """
+        self._key_parts.write(self._keys)
+        self._keys = []
+        self._certificate_parts.write(self._certificates)
+        self._certificates, self._der_bytes = [], 0
+        self._grab_parts.write(self._grabs)
+        self._grabs = []
+        self._compact_behind()
+
+    def close(self) -> None:
+        """Flush and end; for an interruption as for the end.
+
+        Raises:
+            StudyError: a part could not be written.
+        """
+        try:
+            self.flush()
+        finally:
+            self._compactor.shutdown(wait=True)
+        if self._compaction is not None:
+            self._compaction.result()
+
+    def compact(self) -> None:
+        """Merge small parts, once nothing more is to come."""
+        for parts in self._tables():
+            parts.compact()
+
+    def _add_certificate(self, der: bytes) -> None:
+        name = hashlib.sha256(der).digest()
+        if name in self._seen_certificates:
+            return
+        self._seen_certificates.add(name)
+        self._certificates.append(parse_certificate(der))
+        self._der_bytes += len(der)
+        spki = certificate_spki(der)
+        if spki is not None:
+            self._add_key(spki)
+
+    def _add_key(self, spki: bytes) -> None:
+        name = hashlib.sha256(spki).digest()
+        if name not in self._seen_keys:
+            self._seen_keys.add(name)
+            self._keys.append(describe_key(spki))
+
+    def _compact_behind(self) -> None:
+        """Merge full tiers in a thread: the big ones take seconds, which no deadline of a grab should wait for."""
+        if self._compaction is not None:
+            if not self._compaction.done():
+                return
+            self._compaction.result()
+        self._compaction = self._compactor.submit(self._compact_tiers)
+
+    def _compact_tiers(self) -> None:
+        for parts in self._tables():
+            parts.compact_tiers()
+
+    def _tables(self) -> tuple[PartWriter, ...]:
+        return self._key_parts, self._certificate_parts, self._grab_parts

@@ -1,0 +1,21 @@
+"""What a table holds already, by one column that names its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mailcensus.dataset.parts import visible_files
+
+
+def values_of(directory: Path, column: str, run_id: str | None = None) -> Iterator[str]:
+    """All values of a string column of a table, of one run or of all."""
+    wanted = [column] if run_id is None else [column, "run_id"]
+    for file in visible_files(directory):
+        with pq.ParquetFile(file) as source:
+            for batch in source.iter_batches(columns=wanted):
+                kept = batch if run_id is None else batch.filter(pc.equal(batch["run_id"], run_id))
+                yield from kept[column].to_pylist()
