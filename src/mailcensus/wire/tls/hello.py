@@ -82,6 +82,7 @@ class ClientHello:
 
     message: bytes
     """The handshake message, header included (what the transcript covers)."""
+    legacy_version: int
     random: bytes
     session_id: bytes
 
@@ -126,7 +127,10 @@ def build_client_hello(
         )
     )
     return ClientHello(
-        message=b"\x01" + len(body).to_bytes(3, "big") + body, random=random, session_id=session_id
+        message=b"\x01" + len(body).to_bytes(3, "big") + body,
+        legacy_version=min(profile.versions[0], TLS_1_2),
+        random=random,
+        session_id=session_id,
     )
 
 
@@ -144,6 +148,7 @@ def _fixed_parts(
         name = server_name.encode("idna") if not server_name.isascii() else server_name.encode()
         extensions += _extension(ExtensionType.SERVER_NAME, _vector16(b"\x00" + _vector16(name)))
     extensions += _extension(ExtensionType.EXTENDED_MASTER_SECRET, b"")
+    extensions += _extension(ExtensionType.ENCRYPT_THEN_MAC, b"")
     extensions += _extension(ExtensionType.RENEGOTIATION_INFO, b"\x00")
     extensions += _extension(ExtensionType.SUPPORTED_GROUPS, _codes(profile.groups))
     extensions += _extension(ExtensionType.EC_POINT_FORMATS, b"\x01\x00")

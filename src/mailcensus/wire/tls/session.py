@@ -308,7 +308,7 @@ class Session:
             self._stop_unfinished(reason or "no hello was sent")
             return
         try:
-            finishing = Finishing(self.observer, hello.random, self._transcript, self._key_pairs)
+            finishing = Finishing(self.observer, hello, self._transcript, self._key_pairs)
         except TlsError as error:
             self._stop_unfinished(str(error))
             return

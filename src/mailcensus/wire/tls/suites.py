@@ -16,7 +16,7 @@ class Suite:
     key_exchange: str
     """RSA, DHE, ECDHE, TLS13; anything else cannot be finished."""
     cipher: str
-    """AES_GCM, AES_CCM, AES_CCM_8, CHACHA20_POLY1305, AES_CBC; anything else cannot be finished."""
+    """AES_GCM, AES_CCM, AES_CCM_8, CHACHA20_POLY1305, AES_CBC and other CBC; anything else cannot be finished."""
     key_bytes: int
     mac: str | None
     """Hash of the record MAC of a CBC suite; None for AEAD."""
@@ -31,6 +31,8 @@ _KEY_EXCHANGES = {
     "ECDHE_RSA": "ECDHE",
     "ECDHE_ECDSA": "ECDHE",
 }
+_KEY_BYTES = {"CHACHA20_POLY1305": 32, "3DES_EDE_CBC": 24, "SEED_CBC": 16}
+"""Of ciphers whose names do not say."""
 _HASHES = {"MD5": "md5", "SHA": "sha1", "SHA256": "sha256", "SHA384": "sha384"}
 
 
@@ -56,6 +58,4 @@ def _cipher(words: list[str]) -> tuple[str, int]:
     sizes = [int(word) for word in words if word in ("128", "256")]
     key_bytes = sizes[0] // 8 if sizes else 0
     cipher = "_".join(word for word in words if word not in ("128", "256"))
-    if cipher == "CHACHA20_POLY1305":
-        key_bytes = 32
-    return cipher, key_bytes
+    return cipher, _KEY_BYTES.get(cipher, key_bytes)
