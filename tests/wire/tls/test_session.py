@@ -182,9 +182,9 @@ def test_too_many_handshake_bytes_end_it_however_they_are_wrapped() -> None:
     client = session(limits=Limits(handshake=10_000))
     client.start()
     for _ in range(10_000 // 6):
-        client.receive(b"\x16\x03\x03\x00\x01\x02")
+        client.receive(b"\x16\x03\x03\x00\x01\x00")
     with pytest.raises(LimitExceeded):
-        client.receive(b"\x16\x03\x03\x00\x01\x02")
+        client.receive(b"\x16\x03\x03\x00\x01\x00")
 
 
 def recorded(version: str) -> bytes:
