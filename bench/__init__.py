@@ -1,0 +1,1 @@
+"""What a grab costs, measured beside what it would cost otherwise."""

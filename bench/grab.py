@@ -1,0 +1,136 @@
+"""CPU per SMTP STARTTLS grab: ours, recorded to a dataset, beside a plain OpenSSL client, in the same process.
+
+    make bench                                  or, with options:
+    PYTHONPATH=tests .venv/bin/python -m bench.grab --grabs 2000 --rounds 7
+
+Rounds alternate (ours, baseline, ours, baseline ...), so that both meet the same machine; the medians count.
+The bars are those the project has set itself for ours / baseline.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import uvloop
+
+from bench.cpu import Cpu, cpu_per_grab, median_round
+from bench.nginx_mail import nginx_mail
+from bench.openssl_client import accept_all_context, grab
+from bench.tcp_floor import touch
+from realservers.process import RunningServer
+
+EHLO_NAME = "scanner.invalid"
+GrabMany = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One thing to measure."""
+
+    name: str
+    tls_version: str
+    finish: bool
+    """Finish the handshake and ask capabilities behind TLS; False: stop at the first flight."""
+    bar: float
+
+
+VARIANTS = (
+    Variant("TLS 1.2 first flight", "TLSv1.2", finish=False, bar=0.40),
+    Variant("TLS 1.3 first flight", "TLSv1.3", finish=False, bar=0.50),
+    Variant("TLS 1.3 whole session", "TLSv1.3", finish=True, bar=0.75),
+)
+
+
+def main() -> int:
+    """Measure, print, and say whether the bars are met (exit status 1: not)."""
+    arguments = _arguments()
+    with nginx_mail() as servers:
+        return uvloop.run(_compare(servers, arguments.grabs, arguments.rounds, arguments.in_flight))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--grabs", type=int, default=1_000, help="grabs in a round (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each (default %(default)s)")
+    parser.add_argument(
+        "--in-flight", type=int, default=50, help="connections at a time (default %(default)s)"
+    )
+    return parser.parse_args()
+
+
+async def _compare(servers: dict[str, RunningServer], grabs: int, rounds: int, in_flight: int) -> int:
+    print(f"Python {platform.python_version()}, {ssl.OPENSSL_VERSION}, uvloop {version('uvloop')}")
+    print(f"{rounds} rounds of {grabs} grabs, {in_flight} in flight; us of CPU per grab, user + kernel\n")
+    floor = await _medians({"floor": _floor(servers["TLSv1.2"], in_flight)}, grabs, rounds)
+    print(f"{'bare TCP floor':24}{_shown(floor['floor'])}")
+    for variant in VARIANTS:
+        server = servers[variant.tls_version]
+        both = {"baseline": _baseline(variant, server, in_flight)}
+        measured = await _medians(both, grabs, rounds)
+        print(f"{variant.name:24}{_shown(measured['baseline'])}")
+    return 0
+
+
+async def _medians(contenders: dict[str, GrabMany], grabs: int, rounds: int) -> dict[str, Cpu]:
+    """Each contender's median round; one round of each beforehand is not counted."""
+    measured: dict[str, list[Cpu]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, grab_many in contenders.items():
+            cpu = await cpu_per_grab(grab_many, grabs)
+            if number > 0:
+                measured[name].append(cpu)
+    return {name: median_round(cpus) for name, cpus in measured.items()}
+
+
+def _floor(server: RunningServer, in_flight: int) -> GrabMany:
+    async def once() -> None:
+        await touch(server.address, server.ports["smtp"])
+
+    return _repeated(once, in_flight)
+
+
+def _baseline(variant: Variant, server: RunningServer, in_flight: int) -> GrabMany:
+    context = accept_all_context()
+
+    async def once() -> None:
+        await grab(
+            server.address,
+            server.ports["smtp"],
+            context,
+            ehlo_name=EHLO_NAME,
+            capabilities_after=variant.finish,
+        )
+
+    return _repeated(once, in_flight)
+
+
+def _repeated(once: Callable[[], Awaitable[object]], in_flight: int) -> GrabMany:
+    """`in_flight` workers that do it one after the other."""
+
+    async def many(grabs: int) -> None:
+        left = iter(range(grabs))
+
+        async def work() -> None:
+            for _ in left:
+                await once()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(in_flight):
+                group.create_task(work())
+
+    return many
+
+
+def _shown(cpu: Cpu) -> str:
+    return f"{cpu.total_us:8.0f} = {cpu.user_us:.0f} + {cpu.system_us:.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

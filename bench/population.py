@@ -1,0 +1,171 @@
+"""A synthetic dataset for benchmarks: as many hosts as asked for, keys shared with a real study's skew.
+
+About half of all hosts share a key with another one; group sizes follow a power law with one group that holds a
+ninth of the sharing hosts, as in the published study of Ireland (18,268 hosts, 53 % sharing, biggest cluster
+1,991). Every host shows five keys: SSH, and a certificate on four services.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mailcensus.model import Certificate, Grab, Hit, Key, Ssh, SshHostKey, Tls, fields_of
+
+SERVICES = (("ssh", 22), ("smtp", 25), ("imap", 143), ("https", 443), ("imaps", 993))
+SHARING = 0.53
+BIGGEST = 1 / 9
+SSH_SHARING = 0.5
+"""Share of groups whose members have their SSH host key in common too."""
+OTHER_HTTPS = 0.3
+"""Share of hosts with a key of their own on HTTPS."""
+CROSS = 0.002
+"""Share of hosts whose SSH host key is their TLS key."""
+ROWS_A_PART = 250_000
+
+Ids = npt.NDArray[np.int64]
+
+
+def write_population(data: Path, hosts: int, seed: int = 2026) -> None:
+    """Write hits, grabs, certificates and keys of `hosts` hosts."""
+    random = np.random.default_rng(seed)
+    tls = random.permutation(_groups(random, hosts))
+    shared = np.bincount(tls)[tls] > 1
+    ssh_common = shared & (random.random(tls.max() + 1) < SSH_SHARING)[tls]
+    own = tls.max() + 1 + np.arange(hosts)
+    ssh = np.where(ssh_common, own.max() + 1 + tls, own)
+    ssh = np.where(random.random(hosts) < CROSS, tls, ssh)
+    https = np.where(random.random(hosts) < OTHER_HTTPS, own.max() * 2 + 2 + np.arange(hosts), tls)
+    shown = np.stack([ssh, tls, tls, https, tls], axis=1)
+    names, numbered = np.unique(shown, return_inverse=True)
+    numbered = numbered.reshape(shown.shape)
+    _write_keys(data, len(names))
+    _write_certificates(data, np.unique(numbered[:, 1:]))
+    for first in range(0, hosts, ROWS_A_PART // len(SERVICES)):
+        _write_hosts(data, first, numbered[first : first + ROWS_A_PART // len(SERVICES)])
+
+
+def _groups(random: np.random.Generator, hosts: int) -> Ids:
+    """Group of each host: singles, one big group, the rest by a power law."""
+    sharing = int(hosts * SHARING)
+    biggest = max(2, int(sharing * BIGGEST))
+    sizes = [np.ones(hosts - sharing, np.int64), np.array([biggest])]
+    left = sharing - biggest
+    drawn = np.minimum(random.zipf(2.1, left) + 1, max(2, biggest // 3))
+    fitting = drawn[: np.searchsorted(np.cumsum(drawn), left, side="right")]
+    rest = left - int(fitting.sum())
+    counts = np.concatenate([*sizes, fitting, np.ones(rest, np.int64)])
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def _hex(prefix: str, ids: Ids) -> pa.Array:
+    """64 hex digits that look like a hash and name a number."""
+    scrambled = (ids.astype(np.uint64) + 1) * np.uint64(0x9E3779B97F4A7C15)
+    return pa.array(
+        [prefix + f"{value:016x}" * 3 + f"{value ^ 0xFFFF:015x}"[:15] for value in scrambled.tolist()]
+    )
+
+
+def _write(data: Path, record: type, table: str, number: int, columns: dict[str, pa.Array]) -> None:
+    """One part; columns that are not given are null, whether the record allows it or not."""
+    rows = len(next(iter(columns.values())))
+    arrays = {field.name: columns.get(field.name, pa.nulls(rows, field.arrow)) for field in fields_of(record)}
+    (data / table).mkdir(parents=True, exist_ok=True)
+    path = data / table / f"part-{number:08}-{number:08}.parquet"
+    pq.write_table(pa.table(arrays), path, compression="zstd")
+
+
+def _write_keys(data: Path, count: int) -> None:
+    ids = np.arange(count)
+    columns = {
+        "spki_sha256": _hex("a", ids),
+        "algorithm": pa.repeat("rsa", count),
+        "bits": pa.repeat(2048, count),
+        "spki_der": pa.repeat(b"0", count),
+    }
+    _write(data, Key, "keys", 1, columns)
+
+
+def _write_certificates(data: Path, keys: Ids) -> None:
+    columns = {
+        "sha256": _hex("c", keys),
+        "der": pa.repeat(b"0", len(keys)),
+        "parse_status": pa.repeat("ok", len(keys)),
+        "spki_sha256": _hex("a", keys),
+        "common_name": pa.array([f"mx{key}.example" for key in keys.tolist()]),
+    }
+    _write(data, Certificate, "certificates", 1, columns)
+
+
+def _write_hosts(data: Path, first: int, shown: Ids) -> None:
+    hosts, services = shown.shape
+    numbers = np.arange(first, first + hosts) + (11 << 24)
+    ips = pa.array([f"{n >> 24}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in numbers.tolist()])
+    now = pa.scalar(datetime(2026, 11, 22, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
+    number = first // (ROWS_A_PART // services) + 1
+    common = {"run_id": pa.repeat("2026-11-22T00-00-00Z-0000", hosts), "ip": ips}
+    hit = {
+        "seen_at": pa.repeat(now, hosts),
+        "port": pa.repeat(25, hosts),
+        "engine": pa.repeat("connect", hosts),
+    }
+    _write(data, Hit, "hits", number, {**common, **hit, "canary": pa.repeat(False, hosts)})
+    row = pa.array(np.repeat(np.arange(hosts), services))
+    service = np.tile(np.arange(services), hosts)
+    names, ports = (pa.array(column) for column in zip(*SERVICES, strict=True))
+    flat = shown.reshape(-1)
+    spki = _hex("a", flat)
+    columns = {
+        "run_id": common["run_id"].take(row),
+        "vantage": pa.repeat("bench", len(flat)),
+        "started_at": pa.repeat(now, len(flat)),
+        "duration_ms": pa.repeat(100.0, len(flat)),
+        "ip": ips.take(row),
+        "port": ports.take(pa.array(service)),
+        "service": names.take(pa.array(service)),
+        "protocol": names.take(pa.array(service)),
+        "tls_mode": pa.repeat("starttls", len(flat)),
+        "attempt": pa.repeat(1, len(flat)),
+        "outcome": pa.repeat("ok", len(flat)),
+        "stage": pa.repeat("done", len(flat)),
+        "starttls_offered": pa.repeat(True, len(flat)),
+        "tls": _tls(spki, _hex("c", flat), service == 0),
+        "ssh": _ssh(spki, service == 0),
+    }
+    _write(data, Grab, "grabs", number, columns)
+
+
+def _struct(
+    arrow: pa.DataType, columns: dict[str, pa.Array], rows: int, missing: npt.NDArray[np.bool_]
+) -> pa.Array:
+    arrays = [columns.get(field.name, pa.nulls(rows, field.type)) for field in arrow]
+    fields = [pa.field(field.name, array.type) for field, array in zip(arrow, arrays, strict=True)]
+    return pa.StructArray.from_arrays(arrays, fields=fields, mask=pa.array(missing))
+
+
+def _fields(record: type) -> pa.DataType:
+    return pa.struct([pa.field(field.name, field.arrow) for field in fields_of(record)])
+
+
+def _tls(spki: pa.Array, leaf: pa.Array, missing: npt.NDArray[np.bool_]) -> pa.Array:
+    columns = {"version": pa.repeat(0x0304, len(spki)), "spki_sha256": spki, "leaf_sha256": leaf}
+    return _struct(_fields(Tls), columns, len(spki), missing)
+
+
+def _ssh(spki: pa.Array, present: npt.NDArray[np.bool_]) -> pa.Array:
+    keys = spki.filter(pa.array(present))
+    columns = {
+        "algorithm": pa.repeat("ssh-rsa", len(keys)),
+        "fingerprint": keys,
+        "spki_sha256": keys,
+        "verified": pa.repeat(True, len(keys)),
+    }
+    structs = _struct(_fields(SshHostKey), columns, len(keys), np.zeros(len(keys), np.bool_))
+    offsets = np.concatenate([[0], np.cumsum(present)])
+    lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs)
+    return _struct(_fields(Ssh), {"host_keys": lists}, len(spki), ~present)
