@@ -1,3 +1,19 @@
 """What every test may use."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = ("pytester", "skips")
+
+_SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of data made by others that lies beside the checkout; tests that need it are skipped without."""
+    if not _SHARED_DATA.is_dir():
+        pytest.skip(f"no data made by others at {_SHARED_DATA}")
+    return _SHARED_DATA
