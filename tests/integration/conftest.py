@@ -41,10 +41,12 @@ def mail_hosts(request: pytest.FixtureRequest, server_directory: Path) -> Iterat
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Beside a failure stands what the servers it talked to have logged meanwhile."""
     report = yield
     if report.failed:
         for log in item.config.stash.get(_LOGS, []):
-            report.sections.append((f"end of {log}", tail(log, lines=15)))
+            if log.stat().st_mtime >= call.start:
+                report.sections.append((f"end of {log}", tail(log, lines=15)))
     return report
