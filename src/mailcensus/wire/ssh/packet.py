@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailcensus.wire.errors import ProtocolError
+from mailcensus.wire.errors import LimitExceeded, ProtocolError
 
 
 class Reader:
@@ -66,3 +66,53 @@ def write_mpint(value: int) -> bytes:
 def write_name_list(names: tuple[str, ...]) -> bytes:
     """Comma-separated names."""
     return write_string(",".join(names).encode("ascii"))
+
+
+_LARGEST_PACKET = 262_144
+"""What OpenSSH takes (PACKET_MAX_SIZE). RFC 4253 section 6.1 asks for 35,000; a larger one is no SSH."""
+
+
+class PacketReader:
+    """Cuts bytes into message payloads, before keys are taken into use (RFC 4253 section 6).
+
+    Padding is not judged: there is nothing yet that it could hide.
+    """
+
+    def __init__(self, total_bytes: int) -> None:
+        self._buffer = bytearray()
+        self._left = total_bytes
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived; call `next` until it gives None before feeding more."""
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """The next whole message's payload, message number first; None until it is whole.
+
+        Raises:
+            ProtocolError: not a packet.
+            LimitExceeded: all packets together are more than the cap.
+        """
+        if len(self._buffer) < 5:
+            return None
+        length, padding = int.from_bytes(self._buffer[:4], "big"), self._buffer[4]
+        if length > _LARGEST_PACKET:
+            raise ProtocolError(f"SSH: a packet of {length} bytes")
+        if length < padding + 2:
+            raise ProtocolError("SSH: a packet without a message")
+        if 4 + length > self._left:
+            raise LimitExceeded("the server sent more SSH packets than our cap")
+        if len(self._buffer) < 4 + length:
+            return None
+        self._left -= 4 + length
+        payload = bytes(self._buffer[5 : 4 + length - padding])
+        del self._buffer[: 4 + length]
+        return payload
+
+
+def write_packet(payload: bytes) -> bytes:
+    """A message as a packet: padded to 8 octets with at least 4, all zero since nothing is encrypted."""
+    padding = 8 - (5 + len(payload)) % 8
+    if padding < 4:
+        padding += 8
+    return (1 + len(payload) + padding).to_bytes(4, "big") + bytes((padding,)) + payload + bytes(padding)
