@@ -1,0 +1,174 @@
+"""One value of a table as one HTML cell: what it shows, how it sorts, how it is set.
+
+Cells are made here, in one place, because the rows beyond a table's first page reach the browser as HTML text in
+a file of their own; both must look the same and both must be escaped.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import pyarrow as pa
+from markupsafe import Markup, escape
+
+from mailcensus.model import Field
+from mailcensus.report.csv_files import Value
+from mailcensus.report.visible import visible, visible_html
+
+_LIST_SHOWN = 8
+_ITEM_MAX = 60
+"""Characters of one item of a list; the CSV file has all."""
+_WRITTEN = {
+    "ip": "address",
+    "ok": "OK",
+    "sha256": "SHA-256",
+    "spki": "SPKI",
+    "ssh": "SSH",
+    "starttls": "STARTTLS",
+    "tls": "TLS",
+}
+UNKNOWN = Markup('<span class="null" title="not known, or nothing to count">–</span>')
+
+
+class Kind(StrEnum):
+    """How a column is set and sorted."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    SHARE = "share"
+    HASH = "hash"
+    ADDRESS = "address"
+    CLUSTER = "cluster"
+    READING = "reading"
+    LIST = "list"
+
+
+_BY_NAME = {
+    "ip": Kind.ADDRESS,
+    "first_ip": Kind.ADDRESS,
+    "cluster": Kind.CLUSTER,
+    "reading": Kind.READING,
+    "spki_sha256": Kind.HASH,
+    "largest_key": Kind.HASH,
+    "port": Kind.TEXT,
+}
+_CLASS = {Kind.SHARE: "number", Kind.CLUSTER: "number", Kind.READING: "tagged"}
+_SERIOUS = frozenset({"serious", "same_host"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table on a page."""
+
+    name: str
+    label: str
+    doc: str
+    kind: Kind
+
+    @property
+    def css(self) -> str:
+        """Class of its header and cells."""
+        return _CLASS.get(self.kind, self.kind.value)
+
+
+def column_of(field: Field) -> Column:
+    """How an analysis column is shown, from its declaration."""
+    return Column(field.name, column_label(field.name), field.doc, _kind(field))
+
+
+def column_label(name: str) -> str:
+    """A column's name as people write it."""
+    return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
+
+
+def cell(column: Column, value: Value, *, known_clusters: int, up: str = "") -> Markup:
+    """The whole `<td>` for a value.
+
+    Args:
+        column: the column it stands in.
+        value: what the table holds; None is unknown.
+        known_clusters: clusters up to this number have a page to link to.
+        up: path from the page to the report's folder.
+    """
+    shown, sort_key = _shown(column.kind, value, known_clusters, up)
+    sort = Markup(' data-sort="{}"').format(sort_key) if sort_key is not None else Markup("")
+    return Markup('<td class="{}"{}>{}</td>').format(column.css, sort, shown)
+
+
+def address_sort_key(address: str) -> str:
+    """Sorts IPv4 before IPv6 and both by number; what is no address sorts by its letters."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return visible(address)
+    return f"{parsed.version}-{int(parsed):032x}"
+
+
+def percent(share: float) -> str:
+    """A share as text; small ones keep enough digits not to read as nothing."""
+    hundredths = share * 100
+    return f"{hundredths:.3f} %" if 0 < hundredths < 0.1 else f"{hundredths:.1f} %"
+
+
+def _kind(field: Field) -> Kind:
+    if field.name in _BY_NAME:
+        return _BY_NAME[field.name]
+    if field.is_list:
+        return Kind.LIST
+    if field.name == "share" or field.name.endswith("_share"):
+        return Kind.SHARE
+    return Kind.NUMBER if pa.types.is_integer(field.arrow) or pa.types.is_floating(field.arrow) else Kind.TEXT
+
+
+def _shown(kind: Kind, value: Value, known_clusters: int, up: str) -> tuple[Markup, str | None]:
+    if value is None or value == "":
+        return UNKNOWN, ""
+    if isinstance(value, float):
+        text = percent(value) if kind is Kind.SHARE else f"{value:,.10g}"
+        return escape(text), repr(value)
+    if isinstance(value, int):
+        return _number(kind, value, known_clusters, up), str(value)
+    if isinstance(value, datetime):
+        return escape(f"{value:%Y-%m-%d %H:%M} UTC"), value.isoformat()
+    if isinstance(value, str):
+        return _text(kind, value)
+    return _list(value)
+
+
+def _number(kind: Kind, value: int, known_clusters: int, up: str) -> Markup:
+    if kind is Kind.CLUSTER and 0 < value <= known_clusters:
+        return Markup('<a href="{}clusters/{}.html">{}</a>').format(up, value, value)
+    return escape(str(value) if kind is Kind.CLUSTER else f"{value:,}")
+
+
+def _text(kind: Kind, value: str) -> tuple[Markup, str | None]:
+    shown = visible_html(value)
+    if kind is Kind.ADDRESS:
+        return shown, address_sort_key(value)
+    if kind is Kind.HASH:
+        return Markup('<span class="clip" title="{}">{}</span>').format(visible(value), shown), None
+    if kind is Kind.READING:
+        tone = "serious" if value in _SERIOUS else "normal"
+        return Markup('<span class="tag {}">{}</span>').format(tone, value.replace("_", " ")), None
+    return shown, None
+
+
+def _item(text: str) -> Markup:
+    if len(text) <= _ITEM_MAX:
+        return visible_html(text)
+    return Markup('<span title="{}">{}…</span>').format(visible(text), visible_html(text[:_ITEM_MAX]))
+
+
+def _list(values: Sequence[str | int]) -> tuple[Markup, str | None]:
+    if not values:
+        return UNKNOWN, ""
+    shown = Markup(", ").join(_item(str(value)) for value in values[:_LIST_SHOWN])
+    rest = values[_LIST_SHOWN:]
+    if rest:
+        everything = visible("; ".join(str(value) for value in rest))
+        shown += Markup(' <span class="quiet" title="{}">and {} more</span>').format(everything, len(rest))
+    return shown, None

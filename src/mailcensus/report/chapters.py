@@ -1,0 +1,114 @@
+"""The chapters of the report: which tables they hold, and which columns of each are shown on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from mailcensus.report.table_view import TableView
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterSpec:
+    """One chapter, before it is filled."""
+
+    anchor: str
+    title: str
+    opening: str
+    tables: Sequence[str]
+    figure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FigurePart:
+    """A figure on the page, and the name of its files."""
+
+    name: str
+    svg: Markup
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One chapter as the template shows it."""
+
+    anchor: str
+    title: str
+    opening: str
+    figures: Sequence[FigurePart]
+    views: Sequence[TableView]
+
+
+CHAPTERS = (
+    ChapterSpec(
+        "asked",
+        "Services",
+        "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
+        ("services", "outcomes"),
+    ),
+    ChapterSpec(
+        "within",
+        "Within a host",
+        "One key on several services of one host. For TLS services of one kind this is how mail servers are "
+        "usually set up; an SSH host key that is also a TLS key is serious, because each can then stand in for "
+        "the other.",
+        ("within_host", "cross_protocol_hosts", "cross_protocol"),
+    ),
+    ChapterSpec(
+        "across",
+        "Across hosts",
+        "One key on several hosts: who holds it can pose as each of them. Clones, shared certificates and one "
+        "machine with several addresses all look like this; the pages of clusters hold what tells them apart.",
+        ("port_pairs", "most_shared", "shared_keys"),
+    ),
+    ChapterSpec(
+        "clustered",
+        "Clusters",
+        "Hosts linked by shared keys, directly or through other hosts. Each cluster has a page with its drawing "
+        "and its evidence.",
+        ("clusters", "cluster_sizes", "cluster_statistics"),
+        figure="cluster_sizes",
+    ),
+)
+
+SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
+    "services": (
+        *("service", "port", "asked", "connected", "connected_share", "ok", "ok_share"),
+        *("starttls_known", "starttls_share", "tls_known", "tls_share", "key_shown", "key_shown_share"),
+        *("rate_limited", "timeout"),
+    ),
+    "within_host": (
+        *("ports", "service_a", "service_b", "reading", "hosts", "hosts_showing_both", "share", "keys"),
+    ),
+    "port_pairs": ("ports", "service_a", "service_b", "links", "keys"),
+    "shared_keys": (
+        *("spki_sha256", "hosts", "cluster", "via", "services", "algorithm", "bits", "certificates"),
+        "common_names",
+    ),
+    "clusters": (
+        *("cluster", "hosts", "keys", "ssh_keys", "tls_keys", "services", "first_ip", "largest_key_hosts"),
+        "common_names",
+    ),
+    "cross_protocol": (
+        *("spki_sha256", "reading", "ssh_hosts", "tls_hosts", "both_hosts", "services", "algorithm", "bits"),
+        "common_names",
+    ),
+    "cross_protocol_hosts": ("ip", "spki_sha256", "services"),
+}
+"""Columns on the page, for tables that are wider than is good to read. CSV files have all."""
+
+DEFINITIONS = (
+    ("host", "An address. Several addresses may be one machine; this report counts addresses."),
+    (
+        "key",
+        "A public key, named by the SHA-256 of its canonical SubjectPublicKeyInfo, the same over SSH and TLS.",
+    ),
+    ("shared key", "A key that two or more hosts show, on whatever service."),
+    ("cluster", "A connected component of hosts, two hosts being linked when they show the same key."),
+    ("HARK", "Hosts that are re-using keys: hosts in clusters, as a share of the hosts that showed any key."),
+    ("grab", "One observation of one service of one host; a failure is recorded with its stage and reason."),
+    ("link", "Two different hosts and a shared key, seen on one port of the one and on a port of the other."),
+    ("unknown", "Timed out, was rate limited, or was not asked. In no numerator and no “known” denominator."),
+)

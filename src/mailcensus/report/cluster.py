@@ -1,0 +1,67 @@
+"""One cluster as its page needs it: what the analysis says of it, and the evidence of its hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mailcensus.report.cells import address_sort_key
+from mailcensus.report.evidence import CertificateNote, HostEvidence
+
+_SAID_MAX = 160
+"""Characters of a greeting on the page; the CSV file has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKey:
+    """A shared key of the cluster, from the analysis."""
+
+    spki_sha256: str
+    via: str
+    services: Sequence[str]
+    algorithm: str | None
+    bits: int | None
+    curve: str | None
+
+    @property
+    def kind(self) -> str:
+        """Algorithm and size in words."""
+        size = self.curve or (f"{self.bits} bits" if self.bits else "")
+        return " ".join(part for part in (self.algorithm or "unknown", size) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One cluster: the analysis' links, and the evidence of its hosts."""
+
+    number: int
+    keys: Sequence[SharedKey]
+    """Most shared first."""
+    links: Sequence[tuple[str, str, tuple[str, ...]]]
+    """Address, canonical key, services."""
+    hosts: Mapping[str, HostEvidence]
+    notes: Mapping[str, CertificateNote]
+
+    @property
+    def addresses(self) -> list[str]:
+        """Its hosts, by number."""
+        return sorted({ip for ip, _, _ in self.links}, key=address_sort_key)
+
+    def hosts_per_key(self) -> dict[str, int]:
+        """How many of its hosts show each shared key."""
+        hosts: dict[str, set[str]] = {}
+        for ip, spki, _ in self.links:
+            hosts.setdefault(spki, set()).add(ip)
+        return {spki: len(ips) for spki, ips in hosts.items()}
+
+
+def clipped(text: str) -> str:
+    """As much of a greeting as a page shows."""
+    return text if len(text) <= _SAID_MAX else f"{text[:_SAID_MAX]}…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: one, two and three."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

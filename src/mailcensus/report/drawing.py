@@ -1,0 +1,245 @@
+"""The two drawings of a cluster: hosts with the keys they show, and hosts joined by port pairs.
+
+Hosts that show the same keys on the same services are one *role*. Small clusters draw every host; in large ones
+a role becomes one node that says how many hosts it stands for, which keeps a cluster of thousands readable. What
+a drawing leaves out it says in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement, product
+
+from mailcensus.report.layout import SPACING, Blob, Point, place, ring
+
+HOSTS_DRAWN_MAX = 1_500
+"""Clusters with more hosts draw roles in the view of hosts and keys."""
+PAIRED_HOSTS_MAX = 40
+"""Clusters with more hosts draw roles in the host-to-host view, where links grow with the square."""
+PAIRED_LINES_MAX = 800
+EDGES_MAX = 6_000
+ROLES_MAX = 1_200
+_ROLE_SIZE_MIN = 4
+"""Smaller roles are drawn host by host even in a large cluster."""
+
+ServicePair = tuple[str, str]
+_RoleLink = tuple[int, int, ServicePair]
+"""Two roles (or one twice) by number, and a pair of services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A host shows a shared key on these services."""
+
+    host: int
+    key: int
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Hosts that show the same keys on the same services."""
+
+    hosts: tuple[int, ...]
+    shows: tuple[tuple[int, tuple[str, ...]], ...]
+    """Key and services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A host, a role or a key, and where it stands."""
+
+    kind: str
+    """host, role or key."""
+    members: tuple[int, ...]
+    """Numbers of the hosts it stands for; of the key, for a key."""
+    at: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A line between two nodes. The pair is sorted, so that it is the same from either end."""
+
+    one: int
+    other: int
+    pair: ServicePair
+    weight: int
+    """Pairs of hosts, or hosts, that it stands for."""
+    keys: int
+    """Keys that make it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Nodes, edges, and what was left out."""
+
+    nodes: Sequence[Node]
+    edges: Sequence[Edge]
+    remark: str
+
+    def pairs(self) -> list[tuple[ServicePair, int]]:
+        """Each service pair with its weight, most first."""
+        total: Counter[ServicePair] = Counter()
+        for edge in self.edges:
+            total[edge.pair] += edge.weight
+        return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
+def roles_of(sightings: Iterable[Sighting]) -> list[Role]:
+    """Hosts grouped by what they show; larger roles first."""
+    shows: defaultdict[int, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+    for sighting in sightings:
+        shows[sighting.host].append((sighting.key, sighting.services))
+    hosts: defaultdict[tuple[tuple[int, tuple[str, ...]], ...], list[int]] = defaultdict(list)
+    for host in sorted(shows):
+        hosts[tuple(sorted(shows[host]))].append(host)
+    return sorted(
+        (Role(tuple(members), shown) for shown, members in hosts.items()),
+        key=lambda role: (-len(role.hosts), role.hosts),
+    )
+
+
+def keys_drawing(roles: Sequence[Role]) -> Drawing:
+    """Hosts on the one side, the keys they show on the other."""
+    drawn, remark = _drawn_units(roles, one_by_one_max=HOSTS_DRAWN_MAX)
+    bundles = _key_bundles(drawn)
+    blobs = [Blob(len(bundle)) for bundle in bundles] + [_blob(unit) for unit in drawn]
+    where = {key: i for i, bundle in enumerate(bundles) for key in bundle}
+    links = sorted(
+        {(where[key], len(bundles) + u) for u, unit in enumerate(drawn) for key, _ in unit.role.shows}
+    )
+    placed = place(blobs, links)
+    nodes, number = _key_nodes(bundles, placed)
+    edges: list[Edge] = []
+    for unit, points in zip(drawn, placed[len(bundles) :], strict=True):
+        for members, point in zip(unit.nodes(), points, strict=True):
+            edges += [
+                Edge(len(nodes), number[key], (service, service), len(members), 1)
+                for key, services in unit.role.shows
+                for service in services
+            ]
+            nodes.append(Node("host" if len(members) == 1 else "role", members, point))
+    return Drawing(nodes, edges, remark)
+
+
+def hosts_drawing(roles: Sequence[Role]) -> Drawing:
+    """Hosts joined by one line for each unordered pair of services on which they show the same key."""
+    hosts = sum(len(role.hosts) for role in roles)
+    kept = roles[:ROLES_MAX]
+    links = _role_links(kept)
+    lines = sum(_lines(kept, link) for link in links)
+    if hosts <= PAIRED_HOSTS_MAX and lines <= PAIRED_LINES_MAX:
+        return _host_by_host(kept, links)
+    remark = "Hosts that show the same keys on the same services are drawn as one node."
+    if len(roles) > ROLES_MAX:
+        remark += f" The {ROLES_MAX:,} largest of {len(roles):,} such groups are drawn."
+    strongest = sorted(links, key=lambda link: (-_lines(kept, link), link))[:EDGES_MAX]
+    if len(strongest) < len(links):
+        remark += f" {len(links) - EDGES_MAX:,} lines that stand for the fewest hosts are left out."
+    return _role_by_role(kept, links, strongest, remark)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A role as it is drawn: host by host, or as one node."""
+
+    role: Role
+    one_by_one: bool
+
+    def nodes(self) -> list[tuple[int, ...]]:
+        return [(host,) for host in self.role.hosts] if self.one_by_one else [self.role.hosts]
+
+
+def _drawn_units(roles: Sequence[Role], *, one_by_one_max: int) -> tuple[list[_Unit], str]:
+    hosts = sum(len(role.hosts) for role in roles)
+    lines = sum(len(role.hosts) * sum(len(services) for _, services in role.shows) for role in roles)
+    if hosts <= one_by_one_max and lines <= EDGES_MAX:
+        return [_Unit(role, one_by_one=True) for role in roles], ""
+    drawn = [_Unit(role, len(role.hosts) < _ROLE_SIZE_MIN) for role in roles[:ROLES_MAX]]
+    remark = "Groups of hosts that show the same keys on the same services are drawn as one node."
+    if len(roles) > ROLES_MAX:
+        remark += f" The {ROLES_MAX:,} largest of {len(roles):,} groups are drawn."
+    return drawn, remark
+
+
+def _blob(unit: _Unit) -> Blob:
+    return Blob(len(unit.nodes()), weight=1 if unit.one_by_one else len(unit.role.hosts))
+
+
+def _key_bundles(drawn: Sequence[_Unit]) -> list[list[int]]:
+    """Keys shown by exactly the same roles stand together."""
+    shown_by: defaultdict[int, list[int]] = defaultdict(list)
+    for u, unit in enumerate(drawn):
+        for key, _ in unit.role.shows:
+            shown_by[key].append(u)
+    bundles: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for key in sorted(shown_by):
+        bundles[tuple(shown_by[key])].append(key)
+    return list(bundles.values())
+
+
+def _key_nodes(
+    bundles: Sequence[Sequence[int]], placed: Sequence[Sequence[Point]]
+) -> tuple[list[Node], dict[int, int]]:
+    nodes: list[Node] = []
+    number: dict[int, int] = {}
+    for bundle, points in zip(bundles, placed, strict=False):
+        for key, point in zip(bundle, points, strict=True):
+            number[key] = len(nodes)
+            nodes.append(Node("key", (key,), point))
+    return nodes, number
+
+
+def _role_links(roles: Sequence[Role]) -> Counter[_RoleLink]:
+    """For every two roles (or one with itself) and service pair: how many keys join them so."""
+    showing: defaultdict[int, list[tuple[int, tuple[str, ...]]]] = defaultdict(list)
+    for u, role in enumerate(roles):
+        for key, services in role.shows:
+            showing[key].append((u, services))
+    links: Counter[_RoleLink] = Counter()
+    for shown in showing.values():
+        for u, services in shown:
+            if len(roles[u].hosts) > 1:
+                links.update((u, u, pair) for pair in combinations_with_replacement(sorted(services), 2))
+        for (u, left), (v, right) in combinations(shown, 2):
+            links.update((u, v, pair) for pair in {_sorted(a, b) for a, b in product(left, right)})
+    return links
+
+
+def _lines(roles: Sequence[Role], link: _RoleLink) -> int:
+    """Pairs of hosts that a link stands for."""
+    one, other = len(roles[link[0]].hosts), len(roles[link[1]].hosts)
+    return one * other if link[0] != link[1] else one * (one - 1) // 2
+
+
+def _host_by_host(roles: Sequence[Role], links: Counter[_RoleLink]) -> Drawing:
+    """Every host on one circle, so that no line passes under a host."""
+    hosts = [host for role in roles for host in role.hosts]
+    number = {host: i for i, host in enumerate(hosts)}
+    circle = ring(len(hosts), max(SPACING * 2.2, SPACING * 1.5 * len(hosts) / (2 * math.pi)))
+    nodes = [Node("host", (host,), point) for host, point in zip(hosts, circle, strict=True)]
+    edges: list[Edge] = []
+    for (u, v, pair), keys in sorted(links.items()):
+        ends = product(roles[u].hosts, roles[v].hosts) if u != v else combinations(roles[u].hosts, 2)
+        edges += [Edge(number[a], number[b], pair, 1, keys) for a, b in ends]
+    return Drawing(nodes, edges, "")
+
+
+def _role_by_role(
+    roles: Sequence[Role], links: Counter[_RoleLink], drawn: Sequence[_RoleLink], remark: str
+) -> Drawing:
+    joined = sorted({(u, v) for u, v, _ in links if u != v})
+    placed = place([Blob(1, weight=len(role.hosts)) for role in roles], joined)
+    nodes = [
+        Node("host" if len(role.hosts) == 1 else "role", role.hosts, points[0])
+        for role, points in zip(roles, placed, strict=True)
+    ]
+    edges = [Edge(link[0], link[1], link[2], _lines(roles, link), links[link]) for link in drawn]
+    return Drawing(nodes, edges, remark)
+
+
+def _sorted(one: str, other: str) -> ServicePair:
+    return (one, other) if one <= other else (other, one)

@@ -1,0 +1,102 @@
+"""What graph.js reads: nodes with their places, lines, and the evidence behind each.
+
+All text in it is meant to be shown: hidden characters are already written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mailcensus.report.cluster import Cluster, SharedKey, clipped
+from mailcensus.report.drawing import Drawing, ServicePair
+from mailcensus.report.evidence import HostEvidence, KeyEvidence
+from mailcensus.report.layout import diameter
+from mailcensus.report.palette import stroke_of
+from mailcensus.report.visible import visible
+
+_KEY_DIAMETER = 30.0
+_FINGERPRINTS_MAX = 8
+
+
+def graph_data(
+    cluster: Cluster,
+    addresses: Sequence[str],
+    views: Mapping[str, Drawing],
+    pairs: Sequence[ServicePair],
+    evidence: Mapping[str, KeyEvidence],
+) -> dict[str, Any]:
+    """What graph.js reads. All text in it is shown text: hidden characters are already written out."""
+    number = {key.spki_sha256: i for i, key in enumerate(cluster.keys)}
+    counts = cluster.hosts_per_key()
+    alone = {m for view in views.values() for n in view.nodes if n.kind == "host" for m in n.members}
+    return {
+        "pairs": [_pair_data(pair) for pair in pairs],
+        "views": {name: _view_data(view, pairs, cluster, addresses) for name, view in views.items()},
+        "hosts": [
+            _host_data(ip, cluster.hosts.get(ip) if i in alone else None, number)
+            for i, ip in enumerate(addresses)
+        ],
+        "keys": [_key_data(i, key, counts[key.spki_sha256], evidence) for i, key in enumerate(cluster.keys)],
+    }
+
+
+def _pair_data(pair: ServicePair) -> dict[str, Any]:
+    stroke = stroke_of(*pair)
+    return {"label": pair_label(pair), "colour": stroke.colour, "dash": stroke.dash}
+
+
+def _view_data(
+    view: Drawing, pairs: Sequence[ServicePair], cluster: Cluster, addresses: Sequence[str]
+) -> dict[str, Any]:
+    number = {pair: i for i, pair in enumerate(pairs)}
+    nodes = []
+    for node in view.nodes:
+        members = node.members
+        if node.kind == "key":
+            label, size = f"K{members[0] + 1}", _KEY_DIAMETER
+            serious = cluster.keys[members[0]].via == "both"
+        else:
+            label = visible(addresses[members[0]]) if len(members) == 1 else f"{len(members):,}"
+            size, serious = diameter(len(members)), False
+        nodes.append([node.kind, members, *node.at, round(size, 1), label, int(serious)])
+    edges = [[e.one, e.other, number[e.pair], e.weight, e.keys] for e in view.edges]
+    return {"nodes": nodes, "edges": edges}
+
+
+def _host_data(ip: str, host: HostEvidence | None, number: Mapping[str, int]) -> dict[str, Any]:
+    if host is None:
+        return {"ip": visible(ip), "names": [], "services": []}
+    return {
+        "ip": visible(ip),
+        "names": [visible(name) for name in host.names],
+        "services": [
+            {
+                "name": service.service,
+                "port": service.port,
+                "said": visible(clipped(service.said)) if service.said else "",
+                "software": visible(service.software or ""),
+                "tls": service.tls_version or "",
+                "keys": [number[spki] for spki in service.keys if spki in number],
+            }
+            for service in host.services
+        ],
+    }
+
+
+def _key_data(i: int, key: SharedKey, hosts: int, evidence: Mapping[str, KeyEvidence]) -> dict[str, Any]:
+    seen = evidence.get(key.spki_sha256, KeyEvidence())
+    return {
+        "label": f"K{i + 1}",
+        "spki": key.spki_sha256,
+        "kind": key.kind,
+        "hosts": hosts,
+        "services": list(key.services),
+        "ssh": sorted(seen.ssh_fingerprints)[:_FINGERPRINTS_MAX],
+        "certificates": sorted(seen.certificates)[:_FINGERPRINTS_MAX],
+        "serious": key.via == "both",
+    }
+
+
+def pair_label(pair: tuple[str, str]) -> str:
+    return pair[0] if pair[0] == pair[1] else f"{pair[0]} – {pair[1]}"

@@ -1,0 +1,93 @@
+"""A table as a page shows it: its first rows on the page, the others in a file that is loaded when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+from markupsafe import Markup
+
+from mailcensus.analysis.catalogue import TableSpec
+from mailcensus.model import fields_of
+from mailcensus.report.cells import Column, cell, column_of
+from mailcensus.report.csv_files import rows_of
+from mailcensus.report.visible import script_json
+
+PAGE_ROWS = 25
+"""Rows on the page itself; tables.js turns pages of the same size."""
+BROWSER_ROWS_MAX = 10_000
+"""More rows than this are in the CSV file only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """What a template needs to show a table."""
+
+    name: str
+    title: str
+    caption: str
+    columns: Sequence[Column]
+    first_rows: Markup
+    total: int
+    csv: str
+    """Where its CSV file is, seen from the page."""
+    more: str | None
+    """Where the rows beyond the first page are; None: there are none."""
+
+    @property
+    def is_cut(self) -> bool:
+        """There are more rows than a browser is given."""
+        return self.total > BROWSER_ROWS_MAX
+
+
+def analysis_view(
+    spec: TableSpec, table: pa.Table, report: Path, *, shown: Sequence[str] | None, known_clusters: int
+) -> TableView:
+    """The view of an analysis table for the first page.
+
+    Args:
+        spec: its catalogue entry.
+        table: its rows.
+        report: the report's folder; further rows are written below it.
+        shown: columns to show, in this order; None: all. The CSV file has them all.
+        known_clusters: clusters up to this number have a page.
+    """
+    by_name = {field.name: column_of(field) for field in fields_of(spec.row)}
+    names = list(shown if shown is not None else by_name)
+    columns = [by_name[name] for name in names]
+    rows = (
+        row_html([cell(column, value, known_clusters=known_clusters) for column, value in pairs])
+        for pairs in (zip(columns, row, strict=True) for row in rows_of(table.select(names)))
+    )
+    first, more = split_rows(rows, spec.name, report / "tables" / f"{spec.name}.js")
+    return TableView(
+        name=spec.name,
+        title=spec.title,
+        caption=spec.caption,
+        columns=columns,
+        first_rows=first,
+        total=table.num_rows,
+        csv=f"tables/{spec.name}.csv",
+        more=f"tables/{spec.name}.js" if more else None,
+    )
+
+
+def row_html(cells: Iterable[Markup], *, anchor: str | None = None) -> Markup:
+    """One `<tr>`; `anchor` is its id."""
+    opened = Markup('<tr id="{}">').format(anchor) if anchor else Markup("<tr>")
+    return opened + Markup("").join(cells) + Markup("</tr>\n")
+
+
+def split_rows(rows: Iterable[Markup], name: str, rows_file: Path) -> tuple[Markup, bool]:
+    """The first page's rows, and whether more were written to `rows_file`."""
+    source = iter(rows)
+    first = Markup("").join(islice(source, PAGE_ROWS))
+    rest = Markup("").join(islice(source, BROWSER_ROWS_MAX - PAGE_ROWS))
+    if not rest:
+        return first, False
+    rows_file.parent.mkdir(parents=True, exist_ok=True)
+    rows_file.write_text(f"mailcensusRows({script_json(name)}, {script_json(rest)});\n", encoding="utf-8")
+    return first, True
