@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -13,15 +10,11 @@ from mailcensus.lab.plan import Cause, CertificatePlan, HostPlan, KeyKind, KeyPl
 from mailcensus.lab.population import make_plan
 from mailcensus.lab.products import LISTENERS
 from mailcensus.lab.running import running
-from mailcensus.lab.truth import Truth, truth_from_json
+from mailcensus.lab.truth import truth_from_json
 from mailcensus.model import TlsMode
+from served_lab import Served, own_block
 
 _ROWS = {row.name: row for row in LISTENERS}
-
-
-def own_block(third: int = 0) -> str:
-    """A /24 that no other test process uses at the same time."""
-    return f"127.{100 + os.getpid() % 100}.{(os.getpid() // 100 + third) % 256}.0/24"
 
 
 def service(name: str, *, certificate: str | None = None, host_key: str | None = None) -> ServicePlan:
@@ -80,15 +73,6 @@ def tiny() -> Plan:
             host("127.10.0.7"),
         ),
     )
-
-
-@dataclass(frozen=True)
-class Served:
-    """A lab that is being served."""
-
-    plan: Plan
-    truth: Truth
-    ledger_path: Path
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -64,7 +66,7 @@ class Connection(asyncio.Protocol):
         ip, port = transport.get_extra_info("sockname")[:2]
         station = self._house.stations.get((ip, port))
         if station is None:  # one socket for every address: nobody is at this one
-            self._transport.abort()
+            reset(self._transport)
             return
         self._known = True
         self._station = station
@@ -187,3 +189,10 @@ class Connection(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write_eof()
             asyncio.get_running_loop().call_later(_LINGER_S, self._transport.abort)
+
+
+def reset(transport: asyncio.BaseTransport) -> None:
+    """Close with a RST instead of a FIN: lingering for no time makes the kernel do so (socket(7))."""
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    cast(asyncio.WriteTransport, transport).abort()

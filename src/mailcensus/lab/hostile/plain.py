@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import socket
-import struct
 
+from mailcensus.lab.connection import reset
 from mailcensus.lab.hostile.peer import HostilePeer, stall
 from mailcensus.model import Outcome
 
@@ -103,7 +102,7 @@ class ResetAfterAccept(HostilePeer):
     outcomes = (Outcome.RESET,)
 
     async def misbehave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        reset(writer)
+        reset(writer.transport)
 
 
 class CloseAfterGreeting(HostilePeer):
@@ -200,10 +199,3 @@ class Pop3EndlessCapa(HostilePeer):
         await self.send(writer, b"+OK\r\n")
         while not writer.is_closing():
             await self.send(writer, b"UIDL\r\n" * 500)
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Close with a RST instead of a FIN."""
-    connection: socket.socket = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
