@@ -16,9 +16,9 @@ _PADDED_LENGTH = 512
 """Some load balancers hang on hellos of 256 to 511 bytes; RFC 7685 pads them to 512."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HelloProfile:
-    """What one kind of client offers."""
+    """What one kind of client offers. Compared and hashed by identity: profiles are singletons, and hot."""
 
     name: str
     purpose: str

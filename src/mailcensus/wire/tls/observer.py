@@ -7,6 +7,7 @@ and judges nothing but the order of messages.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from cryptography import x509
@@ -32,6 +33,12 @@ from mailcensus.wire.tls.reader import Reader
 from mailcensus.wire.tls.suites import suite_of
 
 _T = HandshakeType
+# Enum members cost a look-up each; these are asked once a message.
+_HELLO_REQUEST, _SERVER_HELLO_DONE, _FINISHED = (
+    int(_T.HELLO_REQUEST),
+    int(_T.SERVER_HELLO_DONE),
+    int(_T.FINISHED),
+)
 
 _FOLLOWS_12: dict[int | None, frozenset[int]] = {
     # RFC 5246 section 7.3: what may come after what in the server's flights
@@ -102,30 +109,15 @@ class Observer:
             ProtocolError: it may not come here, or is not what its type says.
             LimitExceeded: a certificate or chain over our caps.
         """
-        if kind == _T.HELLO_REQUEST:  # allowed at any time, RFC 5246 section 7.4.1.1
+        if kind == _HELLO_REQUEST:  # allowed at any time, RFC 5246 section 7.4.1.1
             return
         is_13 = self.hello is not None and self.hello.version >= TLS_1_3
-        follows = (_FOLLOWS_13 if is_13 else _FOLLOWS_12).get(self._last, frozenset())
-        if kind not in follows:
+        if kind not in (_FOLLOWS_13 if is_13 else _FOLLOWS_12).get(self._last, ()):
             raise ProtocolError(f"handshake message {kind} after {self._last}")
         self._last = kind
-        if kind == _T.SERVER_HELLO:
-            self._server_hello(messages.pull_server_hello(body))
-        elif kind == _T.CERTIFICATE:
-            self._certificate(body, is_13)
-        elif kind == _T.SERVER_KEY_EXCHANGE:
-            self._server_key_exchange(body)
-        elif kind == _T.CERTIFICATE_STATUS:
-            self.ocsp_response = messages.pull_certificate_status(body)
-        elif kind == _T.CERTIFICATE_REQUEST:
-            self.certificate_request = body
-        elif kind == _T.ENCRYPTED_EXTENSIONS:
-            self.encrypted_extensions = messages.pull_extensions(Reader(body).block16())
-            self._read_extensions(self.encrypted_extensions)
-        elif kind == _T.CERTIFICATE_VERIFY:
-            self.signature_scheme = Reader(body).uint16()
-        elif kind == _T.NEW_SESSION_TICKET:
-            self.ticket = True
+        read = _READERS.get(kind)
+        if read is not None:
+            read(self, body)
 
     @property
     def version(self) -> int | None:
@@ -135,9 +127,10 @@ class Observer:
     @property
     def flight_done(self) -> bool:
         """The first flight is complete."""
-        return self._last in (_T.SERVER_HELLO_DONE, _T.FINISHED)
+        return self._last in (_SERVER_HELLO_DONE, _FINISHED)
 
-    def _server_hello(self, hello: messages.ServerHello) -> None:
+    def _server_hello(self, body: bytes) -> None:
+        hello = messages.pull_server_hello(body)
         if not hello.is_retry:
             self.hello = hello
             self._read_extensions(hello.extensions)
@@ -147,7 +140,8 @@ class Observer:
         else:
             raise ProtocolError("a second HelloRetryRequest")
 
-    def _certificate(self, body: bytes, is_13: bool) -> None:
+    def _certificate(self, body: bytes) -> None:
+        is_13 = self.hello is not None and self.hello.version >= TLS_1_3
         pull = messages.pull_certificate_13 if is_13 else messages.pull_certificate
         certificates = pull(body, self._limits)
         self.chain = certificates.chain
@@ -174,6 +168,22 @@ class Observer:
         else:
             return
         self.signature_scheme = self.key_exchange.signature_scheme
+
+    def _certificate_status(self, body: bytes) -> None:
+        self.ocsp_response = messages.pull_certificate_status(body)
+
+    def _certificate_request(self, body: bytes) -> None:
+        self.certificate_request = body
+
+    def _encrypted_extensions(self, body: bytes) -> None:
+        self.encrypted_extensions = messages.pull_extensions(Reader(body).block16())
+        self._read_extensions(self.encrypted_extensions)
+
+    def _certificate_verify(self, body: bytes) -> None:
+        self.signature_scheme = Reader(body).uint16()
+
+    def _new_session_ticket(self, _body: bytes) -> None:
+        self.ticket = True
 
     def record(self, *, server_name: str | None, finished: bool, unfinished_reason: str | None) -> Tls:
         """Everything read so far as a record."""
@@ -228,6 +238,18 @@ class Observer:
         if share is None and self.retry is not None:
             share = self.retry.extension(ExtensionType.KEY_SHARE)
         return int.from_bytes(share[:2], "big") if share and len(share) >= 2 else None
+
+
+_READERS: dict[int, Callable[[Observer, bytes], None]] = {
+    _T.SERVER_HELLO: Observer._server_hello,
+    _T.CERTIFICATE: Observer._certificate,
+    _T.SERVER_KEY_EXCHANGE: Observer._server_key_exchange,
+    _T.CERTIFICATE_STATUS: Observer._certificate_status,
+    _T.CERTIFICATE_REQUEST: Observer._certificate_request,
+    _T.ENCRYPTED_EXTENSIONS: Observer._encrypted_extensions,
+    _T.CERTIFICATE_VERIFY: Observer._certificate_verify,
+    _T.NEW_SESSION_TICKET: Observer._new_session_ticket,
+}
 
 
 @lru_cache(maxsize=4096)

@@ -36,8 +36,10 @@ class Schedule13:
 
     hash_name: str
     handshake_secret: bytes
-    client_handshake: bytes
+    server_hello_hash: bytes
+    """Transcript hash up to ServerHello."""
     server_handshake: bytes
+    """Server's handshake traffic secret."""
 
     @classmethod
     def start(cls, hash_name: str, shared_secret: bytes, transcript_hash: bytes) -> Schedule13:
@@ -47,8 +49,15 @@ class Schedule13:
         return cls(
             hash_name,
             secret,
-            hkdf_expand_label(hash_name, secret, b"c hs traffic", transcript_hash, size),
+            transcript_hash,
             hkdf_expand_label(hash_name, secret, b"s hs traffic", transcript_hash, size),
+        )
+
+    def client_handshake(self) -> bytes:
+        """Client's handshake traffic secret: of use only to those who answer."""
+        size = len(self.handshake_secret)
+        return hkdf_expand_label(
+            self.hash_name, self.handshake_secret, b"c hs traffic", self.server_hello_hash, size
         )
 
     def application(self, transcript_hash: bytes) -> tuple[bytes, bytes]:

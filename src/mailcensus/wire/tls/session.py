@@ -26,6 +26,10 @@ from mailcensus.wire.tls.suites import Suite, suite_of
 
 _CHANGE_CIPHER_SPEC = b"\x14\x03\x03\x00\x01\x01"
 _MAX_RECORD = 2**14
+# Enum members cost a look-up each; these are asked once a record or message.
+_HANDSHAKE, _ALERT = int(ContentType.HANDSHAKE), int(ContentType.ALERT)
+_CHANGE_CIPHER_SPEC_TYPE = int(ContentType.CHANGE_CIPHER_SPEC)
+_SERVER_HELLO, _FINISHED = int(HandshakeType.SERVER_HELLO), int(HandshakeType.FINISHED)
 
 
 class Phase(Enum):
@@ -147,13 +151,10 @@ class Session:
 
     def _record(self, content_type: int, header: bytes, fragment: bytes) -> None:
         if self._reading is not None:
-            if content_type == ContentType.CHANGE_CIPHER_SPEC and self._schedule is not None:
-                return  # middlebox compatibility, RFC 8446 appendix D.4
-            if content_type == ContentType.ALERT and self._schedule is not None and len(fragment) == 2:
-                self._alert(fragment)  # a server that failed before it had keys
+            if self._schedule is not None and self._is_clear_13(content_type, fragment):
                 return
             content_type, fragment = self._reading.open(header, fragment)
-        if content_type == ContentType.HANDSHAKE:
+        if content_type == _HANDSHAKE:
             for kind, message in self._messages.feed(fragment):
                 self._message(kind, message)
         elif content_type == ContentType.ALERT:
@@ -164,6 +165,15 @@ class Session:
             self._plaintext.append(fragment)
         elif content_type != ContentType.HEARTBEAT:
             raise ProtocolError(f"record of type {content_type} in phase {self.phase.name.lower()}")
+
+    def _is_clear_13(self, content_type: int, fragment: bytes) -> bool:
+        """Deal with the two kinds of record that TLS 1.3 sends in the clear after its ServerHello."""
+        if content_type == _CHANGE_CIPHER_SPEC_TYPE:
+            return True  # middlebox compatibility, RFC 8446 appendix D.4
+        if content_type == _ALERT and len(fragment) == 2:
+            self._alert(fragment)  # a server that failed before it had keys
+            return True
+        return False
 
     def _alert(self, fragment: bytes) -> None:
         if len(fragment) != 2:
@@ -192,7 +202,7 @@ class Session:
             self._message_finishing(kind, message)
             return
         self.observer.message(kind, message[4:])
-        if kind == HandshakeType.SERVER_HELLO:
+        if kind == _SERVER_HELLO:
             self._server_hello(message)
         elif self._schedule is not None:
             self._message_13(kind, message)
@@ -253,7 +263,7 @@ class Session:
     # TLS 1.3
 
     def _message_13(self, kind: int, message: bytes) -> None:
-        if kind != HandshakeType.FINISHED:
+        if kind != _FINISHED:
             if self._finish:
                 self._hash.update(message)
             return
@@ -270,7 +280,8 @@ class Session:
             raise TlsError("the server's Finished does not verify")
         self._hash.update(message)
         client_secret, server_secret = schedule.application(self._hash.digest())
-        writing = Protection13(suite, schedule.client_handshake)
+        client_handshake = schedule.client_handshake()
+        writing = Protection13(suite, client_handshake)
         flight = b""
         if self.observer.certificate_request is not None:
             context = Reader(self.observer.certificate_request).block8()
@@ -278,7 +289,7 @@ class Session:
             certificate = b"\x0b" + len(body).to_bytes(3, "big") + body
             self._hash.update(certificate)
             flight = certificate
-        verify_data = schedule.finished(schedule.client_handshake, self._hash.digest())
+        verify_data = schedule.finished(client_handshake, self._hash.digest())
         flight += b"\x14" + len(verify_data).to_bytes(3, "big") + verify_data
         self._out.append(_CHANGE_CIPHER_SPEC + writing.seal(ContentType.HANDSHAKE, flight))
         self._writing = Protection13(suite, client_secret)
