@@ -53,21 +53,20 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self.visits: list[Visit] = []
         """Ended visits, in the order they ended; empty when they go to a file."""
-        self.connections = 0
-        self.most_open_on_address: Counter[str] = Counter()
-        """Address to the most connections it ever had open at once."""
         self._open: Counter[str] = Counter()
         self._started = time.monotonic()
         self._file: TextIO | None = path.open("w", encoding="utf-8", buffering=1) if path else None
 
     def opened(self, ip: str, port: int, service: str, peer: str) -> Visit:
         """A connection was accepted."""
-        self.connections += 1
         self._open[ip] += 1
-        open_now = self._open[ip]
-        self.most_open_on_address[ip] = max(self.most_open_on_address[ip], open_now)
         return Visit(
-            ip=ip, port=port, service=service, peer=peer, opened_s=self._now_s(), open_on_address=open_now
+            ip=ip,
+            port=port,
+            service=service,
+            peer=peer,
+            opened_s=self._now_s(),
+            open_on_address=self._open[ip],
         )
 
     def closed(self, visit: Visit, end: str) -> None:

@@ -27,16 +27,18 @@ def running(
     with tempfile.TemporaryDirectory(prefix="mailcensus-lab-") as directory:
         plan_path = Path(directory) / "plan.json"
         plan_path.write_text(plan.to_json(), encoding="utf-8")
-        process = subprocess.Popen(
-            _command(plan_path, truth_path, ledger_path, wildcard),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        complaints = Path(directory) / "stderr"  # a file, since nobody would empty a pipe while it serves
+        with complaints.open("w") as stderr:
+            process = subprocess.Popen(
+                _command(plan_path, truth_path, ledger_path, wildcard),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
         with process:
             try:
-                _wait_until_ready(process)
+                _wait_until_ready(process, complaints)
                 yield process.pid
             finally:
                 _stop(process)
@@ -50,11 +52,11 @@ def _command(plan_path: Path, truth_path: Path | None, ledger_path: Path | None,
     return [*command, "--wildcard"] if wildcard else command
 
 
-def _wait_until_ready(process: subprocess.Popen[str]) -> None:
+def _wait_until_ready(process: subprocess.Popen[str], complaints: Path) -> None:
     assert process.stdout is not None
-    assert process.stderr is not None
     if process.stdout.readline() != "ready\n":
-        raise StudyError(process.stderr.read().strip() or "lab: it ended before it was ready")
+        process.wait(_STOP_S)
+        raise StudyError(complaints.read_text().strip() or "lab: it ended before it was ready")
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
