@@ -99,7 +99,8 @@ def feed_on(dialogue: Dialogue, data: bytes, *, cut: int | None = None) -> Endin
         try:
             dialogue.receive(data[at : at + cut] if cut else data)
         except WireError as error:
-            raised = f"{type(error).__name__}: {error}"
+            # How much of slipped-in text the error quotes is how much of it had arrived.
+            raised = f"{type(error).__name__}: {str(error).partition(', before TLS: ')[0]}"
             break
     return Ending(
         dialogue.turn,

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from mailcensus.wire.dialogue import LineDialogue, Turn, refusal
 from mailcensus.wire.errors import ProtocolError
-from mailcensus.wire.exchange import Limits, printable
-from mailcensus.wire.lines import LineReader, UnexpectedLine
+from mailcensus.wire.exchange import printable
+from mailcensus.wire.lines import LiteralReader, UnexpectedLine
 
-_LITERAL = re.compile(rb"\{(\d{1,10})\+?\}\Z")
 _START = re.compile(rb"([A-Za-z0-9*+]{1,64})(?: |\Z)")
 _CAPABILITY_DATA = re.compile(r"CAPABILITY\b([^\r\n]*)", re.IGNORECASE)
 _CAPABILITY_CODE = re.compile(r"(?:OK|PREAUTH|NO) \[CAPABILITY\b([^\]\r\n]*)\]", re.IGNORECASE)
@@ -38,33 +37,15 @@ class Response:
         return self.text.partition(" ")[0].upper()
 
 
-class ResponseReader(LineReader[Response]):
+class ResponseReader(LiteralReader[Response]):
     """Bytes of an IMAP server in, responses out."""
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__(limits)
-        self._parts: list[bytes] = []
-        self._literal_bytes: int | None = None
-
-    def next(self) -> Response | None:
-        """See LineReader."""
-        while (part := self._next_part()) is not None:
-            self._parts.append(part)
-            if self._literal_bytes is not None:
-                self._literal_bytes = None
-                continue
-            if literal := _LITERAL.search(part):
-                self._literal_bytes = int(literal[1])
-                continue
-            raw = b"".join(self._parts)
-            self._parts = []
-            return _response(raw)
-        return None
-
-    def _next_part(self) -> bytes | None:
-        if self._literal_bytes is not None:
-            return self.lines.next_block(self._literal_bytes)
-        return self.lines.next_line()
+    def unit(self, raw: bytes) -> Response:
+        """See LiteralReader."""
+        start = _START.match(raw)
+        if start is None:
+            raise UnexpectedLine("an IMAP response", raw)
+        return Response(start[1].decode("ascii"), printable(raw[start.end() :]))
 
 
 def capabilities_of(text: str) -> tuple[str, ...] | None:
@@ -143,10 +124,3 @@ class ImapDialogue(LineDialogue[Response]):
         if unit.word == "BYE":
             raise refusal(f"{unit.tag} {unit.text}")
         return False
-
-
-def _response(raw: bytes) -> Response:
-    start = _START.match(raw)
-    if start is None:
-        raise UnexpectedLine("an IMAP response", raw)
-    return Response(start[1].decode("ascii"), printable(raw[start.end() :]))

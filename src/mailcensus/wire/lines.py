@@ -9,6 +9,7 @@ LimitExceeded, and whatever came before the cap is read first.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
@@ -17,6 +18,7 @@ from mailcensus.wire.exchange import Limits, printable
 
 Unit = TypeVar("Unit")
 
+_LITERAL = re.compile(rb"\{(\d{1,10})\+?\}\Z")
 _SHOWN_BYTES = 200
 """How much of an unexpected line an error quotes."""
 
@@ -127,3 +129,41 @@ class LineReader(ABC, Generic[Unit]):
     def rest(self) -> bytes:
         """What has arrived and was not read; after a reply that starts TLS, this belongs to TLS."""
         return self.lines.rest()
+
+
+class LiteralReader(LineReader[Unit]):
+    """A reader of lines that may hold counted literals (`{5}`, then a line end and 5 bytes), RFC 9051 section 4.3.
+
+    ManageSieve has the same ones, RFC 5804 section 1.2.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits)
+        self._parts: list[bytes] = []
+        self._literal_bytes: int | None = None
+
+    @abstractmethod
+    def unit(self, raw: bytes) -> Unit:
+        """One whole line; a literal stands right behind its `{size}`.
+
+        Raises:
+            UnexpectedLine: the protocol has no such line.
+        """
+
+    def next(self) -> Unit | None:
+        """See LineReader."""
+        while (part := self._next_part()) is not None:
+            self._parts.append(part)
+            if self._literal_bytes is not None:
+                self._literal_bytes = None  # that part was the literal; its line goes on
+            elif literal := _LITERAL.search(part):
+                self._literal_bytes = int(literal[1])
+            else:
+                raw, self._parts = b"".join(self._parts), []
+                return self.unit(raw)
+        return None
+
+    def _next_part(self) -> bytes | None:
+        if self._literal_bytes is not None:
+            return self.lines.next_block(self._literal_bytes)
+        return self.lines.next_line()
