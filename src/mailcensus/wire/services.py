@@ -8,9 +8,12 @@ from mailcensus.model import TlsMode
 from mailcensus.wire.dialogue import Dialogue
 from mailcensus.wire.http import HttpDialogue
 from mailcensus.wire.imap import ImapDialogue
+from mailcensus.wire.irc import IrcDialogue
 from mailcensus.wire.lmtp import LmtpDialogue
+from mailcensus.wire.managesieve import ManageSieveDialogue
 from mailcensus.wire.pop3 import Pop3Dialogue
 from mailcensus.wire.smtp import SmtpDialogue
+from mailcensus.wire.xmpp import XmppDialogue, XmppServerDialogue
 
 _NONE, _STARTTLS, _IMPLICIT = TlsMode.NONE, TlsMode.STARTTLS, TlsMode.IMPLICIT
 
@@ -45,6 +48,13 @@ SERVICES: tuple[Service, ...] = (
     Service("imaps",         993, _IMPLICIT, "imap",        ImapDialogue,        "RFC 8314"),
     Service("https",         443, _IMPLICIT, "http",        HttpDialogue,        "RFC 9112",   "http/1.1"),
     Service("ssh",            22, _NONE,     "ssh",         None,                "RFC 4253"),
+    Service("irc",          6667, _STARTTLS, "irc",         IrcDialogue,         "IRCv3 tls"),
+    Service("ircs",         6697, _IMPLICIT, "irc",         IrcDialogue,         "RFC 7194"),
+    Service("xmpp-client",  5222, _STARTTLS, "xmpp",        XmppDialogue,        "RFC 6120"),
+    Service("xmpp-server",  5269, _STARTTLS, "xmpp",        XmppServerDialogue,  "RFC 6120"),
+    Service("xmpps-client", 5223, _IMPLICIT, "xmpp",        XmppDialogue,        "XEP-0368",   "xmpp-client"),
+    Service("xmpps-server", 5270, _IMPLICIT, "xmpp",        XmppServerDialogue,  "XEP-0368",   "xmpp-server"),
+    Service("managesieve",  4190, _STARTTLS, "managesieve", ManageSieveDialogue, "RFC 5804"),
     Service("lmtp",           24, _STARTTLS, "lmtp",        LmtpDialogue,        "RFC 2033"),
 )
 # fmt: on
