@@ -11,6 +11,8 @@ from functools import cache
 
 STARTTLS = {"smtp": "smtp", "submission": "smtp", "imap": "imap", "pop3": "pop3"}
 """Service to the name that s_client's -starttls has for it."""
+_SIGNATURE_TYPES = {"RSA-PSS": "rsa_pss", "RSA": "rsa_pkcs1", "ECDSA": "ecdsa"}
+"""What OpenSSL 3.0 says; from 3.5 on it gives the scheme's own name."""
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----\n(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -25,7 +27,7 @@ class Negotiated:
     """As s_client writes it: `X25519`, `ECDH, prime256v1`, `DH`."""
     temporary_key_bits: int
     signature_type: str
-    """RSA-PSS, RSA, ECDSA, ..."""
+    """How the IANA name of the scheme begins: `rsa_pss`, `ecdsa`; or all of it."""
     chain_der: tuple[bytes, ...]
     """As sent."""
 
@@ -78,7 +80,7 @@ def _negotiated(shown: str) -> Negotiated:
         cipher_suite=names.get(suite, suite),
         temporary_key=temporary_key,
         temporary_key_bits=int(bits),
-        signature_type=signature_type,
+        signature_type=_SIGNATURE_TYPES.get(signature_type, signature_type),
         chain_der=tuple(base64.b64decode(body) for body in _PEM.findall(shown)),
     )
 
