@@ -27,6 +27,8 @@ WHERE last.attempt IS NULL OR (last.outcome = 'rate_limited' AND last.attempt < 
 ORDER BY seen_at, ip, place
 """
 
+_PENDING_COUNT = f"SELECT count(DISTINCT ip) FROM ({_PENDING.split('ORDER BY')[0]})"
+
 _COUNTS = """
 SELECT count(*), count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'excluded')
 FROM grabs WHERE run_id = $run_id
@@ -79,6 +81,12 @@ def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> 
         yield HostWork(
             ip, tuple(Ask(service, attempt, _moment(at_us)) for _, service, attempt, at_us in rows)
         )
+
+
+def count_pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> int:
+    """How many hosts `pending` would give."""
+    result = _execute(data, _PENDING_COUNT, run_id=run_id, services=list(services), attempts=attempts)
+    return int(result.fetchone()[0])
 
 
 def grab_counts(data: Path, run_id: str) -> GrabCounts:

@@ -1,0 +1,99 @@
+"""The collect stage of a study: every service of every hit, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from mailcensus import __version__
+from mailcensus.dataset.pending import count_pending, grab_counts, pending
+from mailcensus.dataset.recorder import Recorder
+from mailcensus.dataset.run import CurrentRun, StageState
+from mailcensus.model import Run
+from mailcensus.population import Exclusions
+from mailcensus.probe.collector import Collector, CollectProgress
+from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.grab import Grabber
+from mailcensus.study import Study, StudyError
+from mailcensus.wire.services import SERVICE_BY_NAME
+from mailcensus.wire.tls.hello import PROFILES
+
+STAGE = "collect"
+
+
+async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectProgress], None]) -> None:
+    """Ask what is left to ask; does nothing where the stage is done.
+
+    Whatever ends it, the grabs that were complete are on disk when it returns or raises.
+
+    Raises:
+        StudyError: study.toml names what is not there, the disk is full, this machine is out of sockets.
+        asyncio.CancelledError: interrupted; run again to go on.
+    """
+    check_settings(study)
+    now = datetime.now(UTC)
+    if run.begin(STAGE, now).state is StageState.DONE:
+        return
+    settings = study.settings
+    services, attempts = settings.collect.services, 1 + len(settings.collect.rate_limited_pauses_s)
+    progress = CollectProgress(hosts=count_pending(run.data, run.run_id, services, attempts))
+    dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
+    recorder = Recorder(run.data)
+    grabber = Grabber(settings, run.run_id, dialer)
+    try:
+        collector = Collector(settings, grabber, recorder, progress, on_progress)
+        await collector.collect(pending(run.data, run.run_id, services, attempts))
+    except* StudyError as errors:
+        raise _first(errors) from None
+    finally:
+        recorder.close()
+    recorder.compact()
+    run.finish(_row(study, run))
+
+
+def check_settings(study: Study) -> None:
+    """What only this room can know about a study's settings.
+
+    Raises:
+        StudyError: no such service or hello profile.
+    """
+    path = study.directory / "study.toml"
+    for where, names in (
+        ("collect.services", study.settings.collect.services),
+        ("ports", study.settings.ports),
+    ):
+        for name in names:
+            if name not in SERVICE_BY_NAME:
+                raise StudyError(f"{path}: {where}: no service {name!r}; `mailcensus ports` lists them")
+    profile = study.settings.collect.hello_profile
+    if profile not in PROFILES:
+        raise StudyError(
+            f"{path}: collect.hello_profile: no profile {profile!r}; there are: {', '.join(PROFILES)}"
+        )
+
+
+def _first(errors: BaseExceptionGroup[StudyError]) -> StudyError:
+    """A run ends with its first trouble; what the other tasks met meanwhile is the same trouble."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, StudyError)
+    return error
+
+
+def _row(study: Study, run: CurrentRun) -> Run:
+    counts, progress = grab_counts(run.data, run.run_id), run.stage(STAGE)
+    return Run(
+        run_id=run.run_id,
+        stage=STAGE,
+        started_at=progress.began,
+        ended_at=datetime.now(UTC),
+        vantage=study.settings.study.vantage,
+        mailcensus_version=__version__,
+        settings_json=study.settings.model_dump_json(),
+        hello_profile=study.settings.collect.hello_profile,
+        interruptions=progress.interruptions,
+        asked=counts.grabs,
+        answered=counts.ok,
+        excluded=counts.excluded,
+    )

@@ -1,0 +1,127 @@
+"""Asks many hosts at once: services of a host in sequence, those who said "later" again after a pause.
+
+Every task lives in one group: a bug or a full disk in any of them ends the run with that error, and nothing is
+lost that had been recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailcensus.dataset.pending import Ask, HostWork
+from mailcensus.dataset.recorder import Recorder
+from mailcensus.model import Grab, Outcome
+from mailcensus.probe.grab import Grabber
+from mailcensus.study import Settings
+from mailcensus.wire.services import SERVICE_BY_NAME
+
+_PROGRESS_S = 0.2
+
+
+@dataclass(slots=True)
+class CollectProgress:
+    """How far a collection is."""
+
+    hosts: int
+    """Hosts with something left to ask when it began."""
+    hosts_done: int = 0
+    """Hosts asked everything, those that wait for another try not counted."""
+    grabs: int = 0
+    ok: int = 0
+    waiting: int = 0
+    """Services to be asked again after a pause."""
+
+
+class Collector:
+    """Runs grabs and records them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        grabber: Grabber,
+        recorder: Recorder,
+        progress: CollectProgress,
+        on_progress: Callable[[CollectProgress], None],
+    ) -> None:
+        self._pauses_s: Sequence[float] = settings.collect.rate_limited_pauses_s
+        self._flush_s = settings.collect.flush_s
+        self._grabber = grabber
+        self._recorder = recorder
+        self._slots = asyncio.Semaphore(settings.politeness.in_flight)
+        self.progress = progress
+        self._on_progress = on_progress
+        self._shown_at = 0.0
+
+    async def collect(self, work: Iterable[HostWork]) -> None:
+        """Ask everything in `work`; returns when all of it is recorded or will never be.
+
+        Raises:
+            ExceptionGroup: what went wrong on our side.
+        """
+        async with asyncio.TaskGroup() as around:
+            flusher = around.create_task(self._flush_regularly())
+            async with asyncio.TaskGroup() as hosts:
+                for host in work:
+                    await self._slots.acquire()
+                    hosts.create_task(self._host(host, hosts))
+            flusher.cancel()
+        self._on_progress(self.progress)
+
+    async def _host(self, host: HostWork, hosts: asyncio.TaskGroup) -> None:
+        """All services of one host, one after the other; holds one slot."""
+        later: list[Ask] = []
+        try:
+            for ask in host.asks:
+                if self._pause_left_s(ask) > 0:
+                    later.append(ask)
+                elif (again := await self._ask(host.ip, ask)) is not None:
+                    later.append(again)
+        finally:
+            self._slots.release()
+        self.progress.hosts_done += 1
+        for ask in later:
+            self.progress.waiting += 1
+            hosts.create_task(self._again(host.ip, ask))
+
+    async def _again(self, ip: str, ask: Ask) -> None:
+        """One service of a peer that said "later", until it answers or the pauses are used up."""
+        following: Ask | None = ask
+        while following is not None:
+            await asyncio.sleep(self._pause_left_s(following))
+            async with self._slots:
+                following = await self._ask(ip, following)
+        self.progress.waiting -= 1
+
+    async def _ask(self, ip: str, ask: Ask) -> Ask | None:
+        """One grab, recorded; what to ask again later, if anything."""
+        observation = await self._grabber.grab(ip, SERVICE_BY_NAME[ask.service], attempt=ask.attempt)
+        self._recorder.add(observation)
+        self._count(observation.grab)
+        if observation.grab.outcome is Outcome.RATE_LIMITED and ask.attempt <= len(self._pauses_s):
+            return Ask(ask.service, ask.attempt + 1, observation.grab.started_at)
+        return None
+
+    def _pause_left_s(self, ask: Ask) -> float:
+        """Pauses count from the start of the attempt before."""
+        if ask.last_at is None or ask.attempt < 2:
+            return 0.0
+        pause_s = self._pauses_s[min(ask.attempt - 2, len(self._pauses_s) - 1)]
+        return max(0.0, pause_s - (datetime.now(UTC) - ask.last_at).total_seconds())
+
+    def _count(self, grab: Grab) -> None:
+        progress = self.progress
+        progress.grabs += 1
+        progress.ok += grab.outcome is Outcome.OK
+        now = time.monotonic()
+        if now - self._shown_at >= _PROGRESS_S:
+            self._shown_at = now
+            self._on_progress(progress)
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(self._flush_s)
+            self._recorder.flush()

@@ -1,0 +1,138 @@
+"""One grab: one connection to one service of one address, and the record of what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+
+from mailcensus.model import Grab, Observation, Outcome, Stage
+from mailcensus.probe.dialer import Dialer, Excluded
+from mailcensus.probe.transport import GrabTransport
+from mailcensus.study import Settings, StudyError
+from mailcensus.wire.exchange import Exchange, ExchangeSettings
+from mailcensus.wire.exchanges import exchange_for
+from mailcensus.wire.services import Service
+from mailcensus.wire.software import identify_server
+from mailcensus.wire.tls.shares import KeyPairs
+
+_OUR_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""Errors of a connect that say something about this machine and nothing about the peer."""
+
+
+class Grabber:
+    """Makes the grabs of one run."""
+
+    def __init__(self, settings: Settings, run_id: str, dialer: Dialer) -> None:
+        self._settings = settings
+        self._run_id = run_id
+        self._dialer = dialer
+        self._key_pairs = KeyPairs()
+        self._exchange_settings = ExchangeSettings(
+            ehlo_name=settings.study.ehlo_name,
+            hello_profile=settings.collect.hello_profile,
+            finish_tls=settings.collect.finish_tls,
+        )
+
+    async def grab(
+        self,
+        ip: str,
+        service: Service,
+        *,
+        port: int | None = None,
+        server_name: str | None = None,
+        attempt: int = 1,
+    ) -> Observation:
+        """Ask one service of one address. Whatever the peer does becomes the outcome of the record.
+
+        Args:
+            port: where the study's own port for the service, or the standard one, will not do.
+            server_name: TLS server name indication.
+
+        Raises:
+            StudyError: this machine cannot open connections (file descriptors, ports, memory).
+        """
+        if port is None:
+            port = self._settings.ports.get(service.name, service.port)
+        settings = self._exchange_settings
+        if server_name is not None:
+            settings = replace(settings, server_name=server_name)
+        exchange = exchange_for(service, settings, self._key_pairs)
+        started_at, began = datetime.now(UTC), perf_counter()
+        carrier: GrabTransport | None = None
+        try:
+            async with self._dialer.admit(ip) as turn:
+                started_at, began = datetime.now(UTC), perf_counter()
+                carrier = await turn.dial(
+                    port, self._settings.collect.deadlines.connect_s, lambda: self._carrier(exchange)
+                )
+                await self._carried(carrier)
+        except Excluded as excluded:
+            exchange.give_up(Outcome.EXCLUDED, excluded.reason)
+        except OSError as error:
+            exchange.give_up(*_connect_failure(error))
+        findings = exchange.findings()
+        software = identify_server(service.protocol, findings)
+        grab = Grab(
+            run_id=self._run_id,
+            vantage=self._settings.study.vantage,
+            started_at=started_at,
+            duration_ms=(perf_counter() - began) * 1000,
+            ip=ip,
+            port=port,
+            service=service.name,
+            protocol=service.protocol,
+            tls_mode=service.tls_mode,
+            attempt=attempt,
+            outcome=exchange.outcome or Outcome.CLOSED,
+            stage=exchange.stage if carrier is not None else Stage.CONNECT,
+            error=exchange.error,
+            greeting=findings.greeting,
+            software=software.product if software else None,
+            software_version=software.version if software else None,
+            os=software.os if software else None,
+            capabilities_before=findings.capabilities_before,
+            auth_before=findings.auth_before,
+            starttls_offered=findings.starttls_offered,
+            starttls_accepted=findings.starttls_accepted,
+            capabilities_after=findings.capabilities_after,
+            auth_after=findings.auth_after,
+            tls=findings.tls,
+            ssh=findings.ssh,
+            http=findings.http,
+            bytes_in=carrier.bytes_in if carrier else 0,
+            bytes_out=carrier.bytes_out if carrier else 0,
+        )
+        return Observation(grab, findings.certificates, findings.keys)
+
+    def _carrier(self, exchange: Exchange) -> GrabTransport:
+        loop = asyncio.get_running_loop()
+        return GrabTransport(exchange, self._settings.collect.deadlines, loop.time, loop.create_future())
+
+    async def _carried(self, carrier: GrabTransport) -> None:
+        deadlines = self._dialer.deadlines
+        deadlines.add(carrier)
+        try:
+            await carrier.done
+        finally:
+            deadlines.remove(carrier)
+
+
+def _connect_failure(error: OSError) -> tuple[Outcome, str]:
+    """What a failed connect means for the record.
+
+    Raises:
+        StudyError: the trouble is on this machine.
+    """
+    if error.errno in _OUR_TROUBLE:
+        raise StudyError(
+            f"cannot open another connection ({error.strerror or error}); "
+            "lower politeness.in_flight or raise the limit (ulimit -n) and run the same command again"
+        ) from error
+    if isinstance(error, TimeoutError):
+        return Outcome.TIMEOUT, "connection timed out"
+    if isinstance(error, ConnectionResetError):
+        return Outcome.RESET, "connection reset while connecting"
+    return Outcome.REFUSED, (error.strerror or str(error) or "connection refused").lower()
