@@ -17,6 +17,10 @@ def test_a_table_that_does_not_exist_yet_is_empty_with_its_columns(tmp_path: Pat
     assert list(table.columns) == schema_of(TABLES[name]).names
 
 
+def test_an_empty_study_has_no_newest_run(tmp_path: Path) -> None:
+    assert Dataset(tmp_path).newest_run() is None
+
+
 def test_an_unknown_table_is_a_key_error(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         Dataset(tmp_path).table("grab")
@@ -35,7 +39,9 @@ def test_the_last_attempt_of_the_newest_run_is_final(tmp_path: Path) -> None:
             grab(2, run_id="2026"),
         ]
     )
-    grabs = final_grabs(Dataset(tmp_path).table("grabs"))
+    dataset = Dataset(tmp_path)
+    assert dataset.newest_run() == "2026"
+    grabs = final_grabs(dataset.table("grabs"), "2026")
     rows = (
         grabs.select("ip", "service", "attempt", "outcome").order_by("ip", "service").to_pyarrow().to_pylist()
     )

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailcensus.analysis import rows
+import ibis
+
+from mailcensus.analysis import (
+    across_hosts,
+    clusters,
+    cross_protocol,
+    rows,
+    services,
+    summary,
+    within_host,
+)
+from mailcensus.analysis.evidence import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,8 @@ class TableSpec:
     """One or two sentences: what a row is, and what shares are shares of."""
     row: type
     """Row declaration: `fields_of(row)` gives columns and their meaning, `schema_of(row)` the Arrow schema."""
+    function: Callable[[Evidence], ibis.Table]
+    """Makes the rows, in the order in which they are shown."""
 
 
 TABLES: tuple[TableSpec, ...] = (
@@ -25,6 +39,7 @@ TABLES: tuple[TableSpec, ...] = (
         "Summary",
         "The headline numbers. Every share names its denominator.",
         rows.SummaryRow,
+        summary.summary,
     ),
     TableSpec(
         "services",
@@ -32,12 +47,14 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per service; hosts are counted by their last grab in the run. A host that was rate limited or "
         "timed out is unknown: it is in no numerator and in no 'known' denominator.",
         rows.ServiceRow,
+        services.services,
     ),
     TableSpec(
         "outcomes",
         "Outcomes",
         "How the last grab of each host and service ended. Shares are of the hosts asked for that service.",
         rows.OutcomeRow,
+        services.outcomes,
     ),
     TableSpec(
         "within_host",
@@ -45,18 +62,21 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per pair of services on which hosts show the same key. Shares are of the hosts that show a key "
         "on both services.",
         rows.WithinHostRow,
+        within_host.within_host,
     ),
     TableSpec(
         "shared_keys",
         "Keys shared across hosts",
         "One row per key that two or more hosts show, on whatever service; most shared first.",
         rows.SharedKeyRow,
+        across_hosts.shared_keys,
     ),
     TableSpec(
         "most_shared",
         "Most shared keys",
         "The key that most hosts show by SSH, and by TLS. Shares are of the hosts that show any key that way.",
         rows.MostSharedRow,
+        across_hosts.most_shared,
     ),
     TableSpec(
         "port_pairs",
@@ -64,6 +84,7 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per pair of services. A link is a pair of different hosts, one showing a key on the one port, "
         "the other showing it on the other; two hosts that share two keys make two links.",
         rows.PortPairRow,
+        across_hosts.port_pairs,
     ),
     TableSpec(
         "clusters",
@@ -71,41 +92,48 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per cluster: hosts linked by shared keys, any port to any port; largest first, then by "
         "smallest address.",
         rows.ClusterRow,
+        clusters.clusters,
     ),
     TableSpec(
         "cluster_hosts",
         "Hosts in clusters",
         "One row per host that shares a key with another one.",
         rows.ClusterHostRow,
+        clusters.cluster_hosts,
     ),
     TableSpec(
         "cluster_links",
         "Hosts and the shared keys they show",
         "One row per host and shared key: the edges of each cluster's graph of hosts and keys.",
         rows.ClusterLinkRow,
+        clusters.cluster_links,
     ),
     TableSpec(
         "cluster_sizes",
         "Cluster sizes",
         "How many clusters there are of each size. A host that shares no key is in no cluster.",
         rows.ClusterSizeRow,
+        clusters.cluster_sizes,
     ),
     TableSpec(
         "cluster_statistics",
         "Cluster statistics",
         "Over clusters, each counted once (not over distinct sizes, nor over hosts).",
         rows.ClusterStatisticRow,
+        clusters.cluster_statistics,
     ),
     TableSpec(
         "cross_protocol",
         "Keys shown by SSH and by TLS",
         "One row per key that is an SSH host key and a TLS key, on the same host or on different ones.",
         rows.CrossProtocolRow,
+        cross_protocol.cross_protocol,
     ),
     TableSpec(
         "cross_protocol_hosts",
         "Hosts whose SSH host key is a TLS key of theirs",
         "One row per host and key.",
         rows.CrossProtocolHostRow,
+        cross_protocol.cross_protocol_hosts,
     ),
 )

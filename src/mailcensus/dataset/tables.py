@@ -36,24 +36,38 @@ class Dataset:
             return table
         return self.put(name, schema.empty_table())
 
-    def put(self, name: str, table: pa.Table) -> ibis.Table:
-        """Hold an Arrow table in memory under a name."""
+    def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
+        """Hold rows in memory under a name: an Arrow table as it is, an expression computed once."""
         held: ibis.Table = self.connection.create_table(name, table, overwrite=True, temp=True)
         return held
 
+    def newest_run(self) -> str | None:
+        """Id of the newest run that has hits or grabs (run ids sort by time); None where there is none."""
+        newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in ("hits", "grabs"))
+        return max((run_id for run_id in newest if run_id is not None), default=None)
 
-def newest_run(table: ibis.Table) -> ibis.Table:
-    """The rows of the newest run only (run ids sort by time)."""
-    return table.filter(table.run_id == table.run_id.max().as_scalar())
+
+def later_attempts(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
+    """Attempts of one run after the first: ip, service, attempt. Few, since nearly every service is asked once."""
+    grabs = of_run(grabs, run_id)
+    return grabs.filter(grabs.attempt > 1).select("ip", "service", "attempt")
 
 
-def final_grabs(grabs: ibis.Table) -> ibis.Table:
-    """The last attempt per (run_id, ip, service), of the newest run.
-
-    Nearly every service is asked once, so the few later attempts are looked up instead of grouping all rows.
-    """
-    grabs = newest_run(grabs)
-    later = grabs.filter(grabs.attempt > 1).select("ip", "service", "attempt")
+def without_superseded(grabs: ibis.Table, later: ibis.Table) -> ibis.Table:
+    """Grabs of one run, those left out that a later attempt on the same (ip, service) supersedes."""
     return grabs.anti_join(
         later, [grabs.ip == later.ip, grabs.service == later.service, grabs.attempt < later.attempt]
     )
+
+
+def final_grabs(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
+    """The last attempt per (ip, service) of one run.
+
+    For many rows, select the needed fields out of the structs first: a join carries whole structs along.
+    """
+    return without_superseded(of_run(grabs, run_id), later_attempts(grabs, run_id))
+
+
+def of_run(table: ibis.Table, run_id: str | None) -> ibis.Table:
+    """The rows of one run; none where there is no run."""
+    return table.filter(table.run_id == ibis.literal(run_id, "string"))

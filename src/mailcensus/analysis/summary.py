@@ -1,0 +1,133 @@
+"""The headline numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+
+from mailcensus.analysis.evidence import Evidence
+from mailcensus.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One number of the summary."""
+
+    name: str
+    denominator: str | None
+    """Name of the number it is a share of."""
+    definition: str
+
+
+# fmt: off
+HEADLINES: tuple[Headline, ...] = (
+    #        name                     share of             definition
+    Headline("addresses_asked",       None,                "addresses asked; known once discovery is done"),
+    Headline("hits",                  "addresses_asked",   "addresses that answered, canaries left out"),
+    Headline("hosts_asked",           None,                "hosts asked for any service"),
+    Headline("hosts_connected",       "hosts_asked",       "hosts that took a connection on any service"),
+    Headline("hosts_with_key",        "hosts_connected",   "hosts that showed any key"),
+    Headline("keys",                  None,                "different keys shown"),
+    Headline("keys_shared",           "keys",              "keys that two or more hosts show"),
+    Headline("hosts_sharing",         "hosts_with_key",    "hosts showing a key that another one shows (HARK)"),
+    Headline("clusters",              None,                "groups of hosts linked by shared keys, on any ports"),
+    Headline("biggest_cluster",       "hosts_with_key",    "hosts in the biggest cluster"),
+    Headline("hosts_reusing",         "hosts_with_key",    "hosts that show one key on several services"),
+    Headline("hosts_ssh_and_tls",     "hosts_with_key",    "hosts that show keys by SSH and by TLS"),
+    Headline("hosts_cross_protocol",  "hosts_ssh_and_tls", "hosts whose SSH host key is a TLS key of theirs"),
+    Headline("keys_cross_protocol",   "keys",              "keys shown by SSH and by TLS, on whatever hosts"),
+    Headline("grabs",                 None,                "services asked over all hosts, last attempts only"),
+    *(
+        Headline(f"grabs_{outcome}", "grabs", f"grabs whose outcome is {outcome}")
+        for outcome in Outcome
+    ),
+)
+# fmt: on
+
+
+def summary(evidence: Evidence) -> ibis.Table:
+    """The headline numbers.
+
+    Returns:
+        One row per Headline, in that order; `value` out of `denominator`.
+    """
+    values = _values(evidence)
+    rows = [
+        values.select(
+            place=ibis.literal(place),
+            name=ibis.literal(headline.name),
+            value=values[headline.name],
+            denominator=values[headline.denominator] if headline.denominator else ibis.null("int64"),
+            denominator_name=ibis.literal(headline.denominator, "string"),
+            definition=ibis.literal(headline.definition),
+        )
+        for place, headline in enumerate(HEADLINES)
+    ]
+    table = ibis.union(*rows)
+    return table.mutate(share=table.value / table.denominator.nullif(0)).order_by("place")
+
+
+def _values(evidence: Evidence) -> ibis.Table:
+    """All numbers in one row, a column each."""
+    first, *others = (part(evidence) for part in (_discovered, _asked, _shown, _keys, _clusters, _grabs))
+    row = first.cross_join(*others)
+    return row.select(**{headline.name: row[headline.name].cast("int64") for headline in HEADLINES})
+
+
+def _discovered(evidence: Evidence) -> ibis.Table:
+    discovery = evidence.runs.filter(evidence.runs.stage == "discover")
+    asked = discovery.aggregate(addresses_asked=discovery.asked.max())
+    return asked.cross_join(evidence.hits.aggregate(hits=evidence.hits.ip.nunique()))
+
+
+def _asked(evidence: Evidence) -> ibis.Table:
+    hosts = evidence.hosts
+    return hosts.aggregate(hosts_asked=hosts.count(), hosts_connected=_count(hosts.connected))
+
+
+def _shown(evidence: Evidence) -> ibis.Table:
+    showings, ssh_mask = evidence.showings, evidence.ssh_mask
+    by_ssh, by_tls = (showings.mask & ssh_mask) != 0, (showings.mask & ~ssh_mask) != 0
+    hosts = showings.group_by("host").agg(
+        ssh=by_ssh.any(), tls=by_tls.any(), cross=(by_ssh & by_tls).any(),
+        reusing=((showings.mask & (showings.mask - 1)) != 0).any(),
+    )  # fmt: skip
+    return hosts.aggregate(
+        hosts_with_key=hosts.count(),
+        hosts_reusing=_count(hosts.reusing),
+        hosts_ssh_and_tls=_count(hosts.ssh & hosts.tls),
+        hosts_cross_protocol=_count(hosts.cross),
+    )
+
+
+def _keys(evidence: Evidence) -> ibis.Table:
+    keys, ssh_mask = evidence.shown_keys, evidence.ssh_mask
+    return keys.aggregate(
+        keys=keys.count(),
+        keys_shared=_count(keys.hosts >= 2),
+        keys_cross_protocol=_count(((keys.mask & ssh_mask) != 0) & ((keys.mask & ~ssh_mask) != 0)),
+    )
+
+
+def _clusters(evidence: Evidence) -> ibis.Table:
+    links = evidence.links
+    clusters = links.group_by("cluster").agg(hosts=links.host.nunique())
+    return clusters.aggregate(
+        clusters=clusters.count(),
+        hosts_sharing=clusters.hosts.sum().fill_null(0),
+        biggest_cluster=clusters.hosts.max().fill_null(0),
+    )
+
+
+def _grabs(evidence: Evidence) -> ibis.Table:
+    kinds = evidence.grab_kinds
+    outcomes = {
+        f"grabs_{outcome}": kinds.grabs.sum(where=kinds.outcome == str(outcome)).fill_null(0)
+        for outcome in Outcome
+    }
+    return kinds.aggregate(grabs=kinds.grabs.sum().fill_null(0), **outcomes)
+
+
+def _count(condition: ibis.Value) -> ibis.Value:
+    return condition.sum().fill_null(0)

@@ -1,0 +1,35 @@
+"""Keys that one host shows on several of its services."""
+
+from __future__ import annotations
+
+import ibis
+
+from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.masks import owners_by_pair, service_pairs
+
+SERIOUS = "serious"
+"""An SSH host key that is a TLS key: whoever holds the one file can be the host on both."""
+NORMAL = "normal"
+"""One TLS key on several mail or web services of a host is how most are set up."""
+
+
+def within_host(evidence: Evidence) -> ibis.Table:
+    """Pairs of services on which hosts show the same key.
+
+    Returns:
+        One row per pair of services on which any host does; `hosts` out of `hosts_showing_both`, the hosts
+        that show any key on each of both.
+    """
+    pairs = service_pairs(evidence.services, same=False)
+    showings = evidence.showings
+    several = showings.filter((showings.mask & (showings.mask - 1)) != 0)
+    by_host = owners_by_pair(several.select("mask", owner=several.host), pairs, "hosts")
+    by_key = owners_by_pair(several.select("mask", owner=several.key), pairs, "keys")
+    whole = showings.group_by(owner=showings.host).agg(mask=showings.mask.bit_or())
+    showing_both = owners_by_pair(whole, pairs, "hosts_showing_both")
+    joined = by_host.join(by_key, ["bit_a", "bit_b"]).join(showing_both, ["bit_a", "bit_b"])
+    rows = joined.join(pairs, ["bit_a", "bit_b"])
+    return rows.mutate(
+        reading=ibis.ifelse(rows.ssh_a != rows.ssh_b, SERIOUS, NORMAL),
+        share=rows.hosts / rows.hosts_showing_both,
+    ).order_by("port_a", "port_b")
