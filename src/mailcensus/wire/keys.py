@@ -230,7 +230,8 @@ _REWRITERS: dict[bytes, Callable[[bytes, bytes, bytes], bytes]] = {
 
 # --- SSH key blobs ---------------------------------------------------------------------------------------------
 
-_CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
+CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
+"""What OpenSSH adds to a key type for its certificates (PROTOCOL.certkeys)."""
 
 _SSH_CURVES = {
     "nistp256": bytes.fromhex("2a8648ce3d030107"),
@@ -252,7 +253,7 @@ def spki_from_ssh_blob(blob: bytes) -> bytes | None:
     reader = Reader(blob)
     try:
         algorithm = reader.string().decode("ascii", "backslashreplace")
-        if algorithm.endswith(_CERTIFICATE_SUFFIX):
+        if algorithm.endswith(CERTIFICATE_SUFFIX):
             reader.string()  # the CA's nonce
         convert = _SSH_KEYS.get(plain_ssh_algorithm(algorithm))
         return convert(reader) if convert else None
@@ -262,7 +263,7 @@ def spki_from_ssh_blob(blob: bytes) -> bytes | None:
 
 def plain_ssh_algorithm(algorithm: str) -> str:
     """The key type under a certificate or security key, e.g. ssh-ed25519 for sk-ssh-ed25519@openssh.com."""
-    plain = algorithm.removesuffix(_CERTIFICATE_SUFFIX)
+    plain = algorithm.removesuffix(CERTIFICATE_SUFFIX)
     return plain.removeprefix("sk-").removesuffix("@openssh.com") if algorithm.startswith("sk-") else plain
 
 

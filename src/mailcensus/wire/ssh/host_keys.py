@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 
 from mailcensus.model import SshHostKey
-from mailcensus.wire.keys import describe_key, plain_ssh_algorithm
+from mailcensus.wire.keys import CERTIFICATE_SUFFIX, describe_key, plain_ssh_algorithm
 from mailcensus.wire.signatures import verifies
-from mailcensus.wire.ssh.packet import Reader
+from mailcensus.wire.ssh.packet import Reader, write_string
 
 DEFAULT_ALGORITHMS = (
     "ssh-ed25519",
@@ -45,8 +45,38 @@ def host_key_record(blob: bytes, spki: bytes | None) -> SshHostKey:
 
 
 def fingerprint(blob: bytes) -> str:
-    """SHA256:base64 as `ssh-keygen -l` prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    """SHA256:base64 as `ssh-keygen -l` prints it: of a host certificate, that of the key it certifies.
+
+    Raises:
+        ProtocolError: the blob is cut short.
+    """
+    digest = hashlib.sha256(_without_certificate(blob)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _without_certificate(blob: bytes) -> bytes:
+    """The plain key's blob inside a host certificate's (OpenSSH's PROTOCOL.certkeys); any other as it is."""
+    reader = Reader(blob)
+    algorithm = reader.string().decode("ascii", "backslashreplace")
+    fields = _CERTIFIED_FIELDS.get(algorithm)
+    if fields is None:
+        return blob
+    reader.string()  # nonce
+    plain = algorithm.removesuffix(CERTIFICATE_SUFFIX) + ("@openssh.com" if algorithm[:3] == "sk-" else "")
+    return b"".join(map(write_string, (plain.encode(), *(reader.string() for _ in range(fields)))))
+
+
+_CERTIFIED_FIELDS = {
+    "ssh-rsa-cert-v01@openssh.com": 2,
+    "ssh-dss-cert-v01@openssh.com": 4,
+    "ecdsa-sha2-nistp256-cert-v01@openssh.com": 2,
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com": 2,
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com": 2,
+    "ssh-ed25519-cert-v01@openssh.com": 1,
+    "sk-ssh-ed25519-cert-v01@openssh.com": 2,
+    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com": 3,
+}
+"""How many strings the key under a certificate has."""
 
 
 def verify_host_key(blob: bytes, spki: bytes | None, signature: bytes, exchange_hash: bytes) -> bool | None:
@@ -78,10 +108,8 @@ def verify_host_key(blob: bytes, spki: bytes | None, signature: bytes, exchange_
 def _security_key_message(blob: bytes, signature: Reader, message: bytes) -> bytes:
     """What a security key signs instead of the message (OpenSSH's PROTOCOL.u2f): flags and counter follow its
     signature, its application follows its key."""
-    key = Reader(blob)
+    key = Reader(_without_certificate(blob))
     name = key.string()
-    if name.endswith(b"-cert-v01@openssh.com"):
-        key.string()  # nonce
     if b"ecdsa" in name:
         key.string()  # curve
     key.string()
