@@ -20,6 +20,7 @@ RESPONSES = [
     (b"*\r\n", Response("*", "")),
     (b"+ go on\r\n", Response("+", "go on")),
     (b"a1 OK done\r\n", Response("a1", "OK done")),
+    (b". OK done\r\n", Response(".", "OK done")),
     (b'* ID ("name" {5}\r\nDo\r\nv)\r\n', Response("*", 'ID ("name" {5}Do\r\nv)')),
     (b"* X {3+}\r\nabc {0}\r\n\r\n", Response("*", "X {3+}abc {0}")),
     (b"* X {3} \r\n", Response("*", "X {3} ")),

@@ -14,7 +14,8 @@ from mailcensus.wire.errors import ProtocolError
 from mailcensus.wire.exchange import printable
 from mailcensus.wire.lines import LiteralReader, UnexpectedLine
 
-_START = re.compile(rb"([A-Za-z0-9*+]{1,64})(?: |\Z)")
+_START = re.compile(rb"(\*|\+|[!#$&',-.0-9:;<=>?@A-Z\[\]^_`a-z|}~/]{1,64})(?: |\Z)")
+"""A tag is ASTRING-CHAR but `+`, RFC 9051 section 9; clients of others use more than letters."""
 _CAPABILITY_DATA = re.compile(r"CAPABILITY\b([^\r\n]*)", re.IGNORECASE)
 _CAPABILITY_CODE = re.compile(r"(?:OK|PREAUTH|NO) \[CAPABILITY\b([^\]\r\n]*)\]", re.IGNORECASE)
 
@@ -30,6 +31,11 @@ class Response:
 
     tag: str
     text: str
+
+    @property
+    def line(self) -> str:
+        """The whole response as sent."""
+        return f"{self.tag} {self.text}" if self.text else self.tag
 
     @property
     def word(self) -> str:
@@ -72,7 +78,7 @@ class ImapDialogue(LineDialogue[Response]):
 
     def on_greeting(self, unit: Response) -> bytes:
         """OK or PREAUTH, perhaps with capabilities; BYE refuses us."""
-        self.findings.greeting = f"{unit.tag} {unit.text}"
+        self.findings.greeting = unit.line
         if unit.tag != "*" or unit.word not in ("OK", "PREAUTH"):
             raise refusal(self.findings.greeting)
         self._learn_from(unit)
@@ -120,7 +126,7 @@ class ImapDialogue(LineDialogue[Response]):
         if unit.tag == f"a{self._commands_sent}":
             return True
         if unit.tag not in ("*", "+"):
-            raise ProtocolError(f"an answer to a command that was not sent: {unit.tag} {unit.text}")
+            raise ProtocolError(f"an answer to a command that was not sent: {unit.line}")
         if unit.word == "BYE":
-            raise refusal(f"{unit.tag} {unit.text}")
+            raise refusal(unit.line)
         return False
