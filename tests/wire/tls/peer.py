@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +43,7 @@ def identity(kind: str) -> tuple[bytes, bytes]:
 
 
 class OpensslPeer:
-    """The server's end of one connection: it echoes what it reads, in capitals."""
+    """The server's end of one connection: it answers what it reads, by default with the same in capitals."""
 
     def __init__(
         self,
@@ -55,6 +56,8 @@ class OpensslPeer:
         alpn: list[str] | None = None,
         ask_client: bool = False,
         dh_params: str | None = None,
+        respond: Callable[[bytes], bytes] = bytes.upper,
+        opening: bytes = b"",
     ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with TemporaryDirectory() as directory:
@@ -78,6 +81,8 @@ class OpensslPeer:
             context.load_verify_locations(cadata=identity(kind)[1])
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.respond = respond
+        self.opening = opening
         self.established = False
         self.closed = False
 
@@ -88,8 +93,10 @@ class OpensslPeer:
             if not self.established:
                 self.tls.do_handshake()
                 self.established = True
+                if self.opening:
+                    self.tls.write(self.opening)
             while text := self.tls.read(4096):
-                self.tls.write(text.upper())
+                self.tls.write(self.respond(text))
             self.closed = True
         except ssl.SSLWantReadError:
             pass
