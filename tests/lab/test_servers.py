@@ -107,7 +107,10 @@ def test_poplib_and_imaplib_see_the_truth_behind_starttls(served: Served) -> Non
         assert "STLS" in pop.capa()
         pop.stls(context())
         assert tls_of(pop.sock) == the_truth(truth)  # type: ignore[arg-type]
-        assert tuple(pop.capa().get("SASL", ())) == truth.auth_after
+        said = pop.capa()
+        ways = (*said.get("SASL", ()), *(["USER"] if "USER" in said else []))
+        timestamp = ("APOP",) if b"<" in pop.getwelcome() else ()
+        assert (*ways, *timestamp) == truth.auth_after
         pop.quit()
     for ip in addresses(served, "imap", Outcome.OK):
         truth = served.truth.hosts[ip].services["imap"]
@@ -260,8 +263,9 @@ def test_connections_open_at_once_on_one_address_are_counted(served: Served) -> 
     ):
         assert one.recv(10)
         assert two.recv(10)
-        source = "{}:{}".format(*two.getsockname())
-    (visit,) = served.visits(lambda v: v.peer == source, 1)
+        two.sendall(b"EHLO second.invalid\r\n")
+        assert two.recv(10)
+    (visit,) = served.visits(lambda v: "EHLO second.invalid" in v.heard, 1)
     assert visit.open_on_address >= 2
 
 

@@ -111,8 +111,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """It is over."""
         if self._known:
-            reset = isinstance(error, (ConnectionResetError, BrokenPipeError))
-            self._house.ledger.closed(self._visit, "reset" if reset else self._ending)
+            self._house.ledger.closed(self._visit, "reset" if isinstance(error, OSError) else self._ending)
 
     def _perform(self, answer: Answer) -> None:
         if answer.data:

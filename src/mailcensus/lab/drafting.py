@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mailcensus.lab.plan import Cause, CertificatePlan, HostPlan, KeyKind, KeyPlan, ServicePlan, TlsVersions
-from mailcensus.lab.products import LISTENERS, PRODUCTS, Listener, Product, capabilities
+from mailcensus.lab.products import LISTENERS, PRODUCTS, Listener, Product, capabilities, ways_to_log_in
 from mailcensus.lab.rsa_primes import RSA_KEYS
 from mailcensus.model import TlsMode
 
@@ -186,9 +186,9 @@ class Drafter:
             host_name=style.name,
             greeting=_greeting(style, row.protocol),
             capabilities_before=capabilities(style.product, row.protocol, starttls=starttls, auth=before),
-            auth_before=before,
+            auth_before=ways_to_log_in(style.product, row.protocol, before),
             capabilities_after=capabilities(style.product, row.protocol, starttls=False, auth=after),
-            auth_after=after,
+            auth_after=ways_to_log_in(style.product, row.protocol, after),
             starttls_offered=starttls,
             certificate=certificate,
             host_key=host_key if row.protocol == "ssh" else None,

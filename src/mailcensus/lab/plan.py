@@ -107,6 +107,7 @@ class ServicePlan:
     capabilities_before: tuple[str, ...] = ()
     """EHLO lines after the first, CAPA lines, or IMAP capability words."""
     auth_before: tuple[str, ...] = ()
+    """Ways to log in, as the server orders them; POP3: SASL mechanisms, then USER, then APOP."""
     capabilities_after: tuple[str, ...] = ()
     auth_after: tuple[str, ...] = ()
     starttls_offered: bool = False

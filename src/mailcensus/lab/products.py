@@ -116,6 +116,15 @@ def capabilities(
     return ()
 
 
+def ways_to_log_in(product: Product, protocol: str, auth: tuple[str, ...]) -> tuple[str, ...]:
+    """All ways to log in that a client is told of: POP3 has USER and APOP beside SASL (RFC 1939, RFC 2449)."""
+    if protocol != "pop3":
+        return auth
+    user = ("USER",) if auth else ()
+    timestamp = ("APOP",) if "<" in product.pop3 else ()
+    return (*auth, *user, *timestamp)
+
+
 def _ehlo(product: Product, starttls: bool, auth: tuple[str, ...]) -> tuple[str, ...]:
     upgrade = ("STARTTLS",) if starttls else ()
     said = ("AUTH " + " ".join(auth),) if auth else ()
