@@ -4,39 +4,50 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from realservers.identity import Authority, rsa_key
 from realservers.nginx import nginx
 from realservers.ports import fresh_network
-from realservers.process import RunningServer
 
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
+ADDRESSES = 200
+"""More than connections in flight: a study has one connection at a time to an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailProxy:
+    """One nginx that serves SMTP on many addresses."""
+
+    addresses: tuple[str, ...]
+    port: int
 
 
 @contextmanager
-def nginx_mail() -> Iterator[dict[str, RunningServer]]:
+def nginx_mail() -> Iterator[dict[str, MailProxy]]:
     """Run SMTP with STARTTLS until the block is left; by the one TLS version that a server speaks.
 
     Raises:
         ServerMissing: nginx or its mail module is not installed.
     """
-    network = fresh_network()
-    with tempfile.TemporaryDirectory(prefix="mailcensus-") as name:
+    with tempfile.TemporaryDirectory(prefix="mailcensus-") as name, ExitStack() as stack:
         directory = Path(name)
         directory.chmod(0o755)  # nginx's workers are nobody
         identity = Authority(directory).identity("mx.example", rsa_key())
-        servers = {
-            version: nginx(
+        proxies = {}
+        for version in TLS_VERSIONS:
+            network = fresh_network()
+            addresses = tuple(f"{network}.{number}" for number in range(1, ADDRESSES + 1))
+            server = nginx(
                 directory / version,
-                address=f"{network}.{number}",
+                address=addresses[0],
                 host_name="mx.example",
                 identity=identity,
                 services=("smtp",),
                 tls_versions=(version,),
+                more_addresses=addresses[1:],
             )
-            for number, version in enumerate(TLS_VERSIONS, start=1)
-        }
-        with servers["TLSv1.2"] as first, servers["TLSv1.3"] as second:
-            yield {"TLSv1.2": first, "TLSv1.3": second}
+            proxies[version] = MailProxy(addresses, stack.enter_context(server).ports["smtp"])
+        yield proxies

@@ -75,11 +75,13 @@ def nginx(
     identity: Identity,
     services: Sequence[str] = SERVICES,
     tls_versions: Sequence[str] = ("TLSv1.2", "TLSv1.3"),
+    more_addresses: Sequence[str] = (),
 ) -> Iterator[RunningServer]:
     """Run nginx until the block is left.
 
     Args:
         tls_versions: as `ssl_protocols` names them.
+        more_addresses: where mail is served too.
     Raises:
         ServerMissing: nginx or its mail module is not installed.
         ServerFailed: it does not come up.
@@ -100,7 +102,9 @@ def nginx(
         "tls_versions": " ".join(tls_versions),
     }
     https = _HTTPS.format(port=PORTS["https"], **names) if "https" in services else ""
-    mail = "".join(_mail_server(address, service) for service in services if service != "https")
+    mail = "".join(
+        _mail_server((address, *more_addresses), service) for service in services if service != "https"
+    )
     config.write_text(
         _MAIN.format(**names) + _HTTP.format(servers=https, **names) + _MAIL.format(servers=mail, **names)
     )
@@ -115,7 +119,7 @@ def nginx(
         yield server
 
 
-def _mail_server(address: str, service: str) -> str:
+def _mail_server(addresses: Sequence[str], service: str) -> str:
     protocol, implicit = {
         "smtp": ("smtp", False),
         "submission": ("smtp", False),
@@ -125,6 +129,7 @@ def _mail_server(address: str, service: str) -> str:
         "pop3": ("pop3", False),
         "pop3s": ("pop3", True),
     }[service]
-    listen = f"    listen {address}:{PORTS[service]}{' ssl' if implicit else ''};\n"
+    ssl = " ssl" if implicit else ""
+    listen = "".join(f"    listen {address}:{PORTS[service]}{ssl};\n" for address in addresses)
     starttls = "" if implicit else "    starttls on;\n"
     return f"  server {{\n{listen}    protocol {protocol};\n{starttls}  }}\n"
