@@ -1,7 +1,7 @@
 """One SSH server, asked for its identification, its algorithms and its signed host key.
 
     awaiting         message                    then
-    identification   a line "SSH-..."           our KEXINIT; await kexinit
+    identification   a line "SSH-..."           our own and our KEXINIT; await kexinit
     kexinit          20 KEXINIT                 our half; await reply (group exchange: the sizes; await group)
     group            31 KEX_DH_GEX_GROUP        our half; await group reply
     reply            31 the server's half       the signature is checked; disconnect; done
@@ -87,8 +87,12 @@ class SshExchange:
         return _STAGES[self._awaiting]
 
     def start(self) -> bytes:
-        """See Exchange. Both sides identify themselves at once (RFC 4253 section 4.2)."""
-        return OURS + b"\r\n"
+        """See Exchange. The server identifies itself first.
+
+        RFC 4253 section 4.2 lets both sides speak at once. But a server that says "later" and closes resets the
+        connection over what we had sent, and its words are lost.
+        """
+        return b""
 
     def receive(self, data: bytes) -> bytes:
         """See Exchange."""
@@ -138,7 +142,7 @@ class SshExchange:
         self._identification = identification
         self._awaiting = Awaiting.KEXINIT
         self._our_kexinit = write_kexinit(self._offer)
-        return write_packet(self._our_kexinit)
+        return OURS + b"\r\n" + write_packet(self._our_kexinit)
 
     def _message(self, payload: bytes) -> bytes:
         number = payload[0]
