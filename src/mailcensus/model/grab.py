@@ -33,6 +33,12 @@ class Tls:
         int | None, Column("scheme of the server's own signature (SKE or CertificateVerify), IANA code", _U16)
     ] = None
     signature_scheme_name: Annotated[str | None, Column("scheme of the server's signature, IANA name")] = None
+    signature_verified: Annotated[
+        bool | None,
+        Column(
+            "the server's signature over the handshake is right; null: none was made, or it was not checked"
+        ),
+    ] = None
     alpn: Annotated[str | None, Column("protocol chosen by ALPN")] = None
     extensions: Annotated[
         tuple[int, ...] | None, Column("ServerHello then EncryptedExtensions codes, in the order sent", _U16)

@@ -22,8 +22,12 @@ from mailcensus.wire.tls.shares import KeyPairs
 
 @cache
 def identity(kind: str) -> tuple[bytes, bytes]:
-    """A self-signed certificate (PEM with its key) and its DER; kind is rsa or ec."""
-    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    """A self-signed certificate (PEM with its key) and its DER; kind is ec, or begins with rsa."""
+    key = (
+        rsa.generate_private_key(65537, 2048)
+        if kind.startswith("rsa")
+        else ec.generate_private_key(ec.SECP256R1())
+    )
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{kind}.test.invalid")])
     start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     certificate = (

@@ -14,6 +14,7 @@ from tests.wire.tls.peer import OpensslPeer, identity, session, shake
 
 from mailcensus.wire.errors import LimitExceeded, TlsAlert, TlsError, WireError
 from mailcensus.wire.exchange import Limits
+from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.session import Phase, Session
 
@@ -76,6 +77,8 @@ def test_every_kind_of_handshake_is_observed_and_finished(
     assert (record.version_name, record.cipher_suite_name) == (version, suite)
     assert (record.group_name, record.signature_scheme_name) == (group, scheme)
     assert (client.phase, record.finished, record.unfinished_reason) == (Phase.OPEN, True, None)
+    signs = suite.startswith(("TLS_ECDHE", "TLS_DHE", "TLS_AES"))
+    assert record.signature_verified is (True if signs and version in ("TLSv1.2", "TLSv1.3") else None)
     assert record.client_cert_requested is bool(options.get("ask_client"))
     der = identity(options.get("kind", "rsa"))[1]
     assert client.observer.chain == (der,)
@@ -119,6 +122,18 @@ def test_the_dh_prime_is_measured_and_named_by_its_hash() -> None:
     record = client.record()
     assert record.dh_bits == 2048
     assert record.dh_prime_sha256 == hashlib.sha256(ffdhe2048().to_bytes(256, "big")).hexdigest()
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_a_server_that_quotes_a_certificate_without_its_key_is_found_out(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, server = session(), peer_for({}, version)
+    quoted = identity("rsa-other")[1]
+    pull = "pull_certificate_13" if version == "TLSv1.3" else "pull_certificate"
+    monkeypatch.setattr(messages, pull, lambda _body, _limits: messages.CertificateList((quoted,)))
+    shake(client, server)
+    assert client.record().signature_verified is False
 
 
 def test_a_hello_retry_request_is_answered_and_told() -> None:

@@ -82,7 +82,9 @@ class Observer:
         "ocsp_response",
         "retry",
         "sct_count",
+        "signature",
         "signature_scheme",
+        "signature_verified",
         "ticket",
     )
 
@@ -99,6 +101,10 @@ class Observer:
         self.ocsp_response: bytes | None = None
         self.sct_count: int | None = None
         self.signature_scheme: int | None = None
+        self.signature = b""
+        """The server's own signature: of ServerKeyExchange or CertificateVerify."""
+        self.signature_verified: bool | None = None
+        """Set by a session, which knows what was signed."""
         self.ticket = False
         self.alert: str | None = None
 
@@ -167,7 +173,10 @@ class Observer:
             self.key_exchange = messages.pull_server_key_exchange_dhe(body, hello.version)
         else:
             return
-        self.signature_scheme = self.key_exchange.signature_scheme
+        self.signature_scheme, self.signature = (
+            self.key_exchange.signature_scheme,
+            self.key_exchange.signature,
+        )
 
     def _certificate_status(self, body: bytes) -> None:
         self.ocsp_response = messages.pull_certificate_status(body)
@@ -180,7 +189,8 @@ class Observer:
         self._read_extensions(self.encrypted_extensions)
 
     def _certificate_verify(self, body: bytes) -> None:
-        self.signature_scheme = Reader(body).uint16()
+        reader = Reader(body)
+        self.signature_scheme, self.signature = reader.uint16(), reader.block16()
 
     def _new_session_ticket(self, _body: bytes) -> None:
         self.ticket = True
@@ -206,6 +216,7 @@ class Observer:
             signature_scheme_name=(
                 None if self.signature_scheme is None else SIGNATURE_SCHEMES.get(self.signature_scheme)
             ),
+            signature_verified=self.signature_verified,
             alpn=self.alpn,
             extensions=tuple(kinds) if hello else None,
             extended_master_secret=(ExtensionType.EXTENDED_MASTER_SECRET in kinds) if hello else None,

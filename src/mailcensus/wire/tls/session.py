@@ -17,6 +17,7 @@ from mailcensus.wire.tls.finish12 import Finishing, obstacle
 from mailcensus.wire.tls.hello import ClientHello, HelloProfile, build_client_hello
 from mailcensus.wire.tls.messages import ServerHello, pull_key_share
 from mailcensus.wire.tls.observer import Observer
+from mailcensus.wire.tls.possession import signature_verifies, signed_content_13
 from mailcensus.wire.tls.protection import Protection, Protection13
 from mailcensus.wire.tls.reader import Reader
 from mailcensus.wire.tls.records import MessageReader, RecordReader
@@ -265,6 +266,8 @@ class Session:
     def _message_13(self, kind: int, message: bytes) -> None:
         if kind != _FINISHED:
             if self._finish:
+                if kind == HandshakeType.CERTIFICATE_VERIFY:
+                    self._verify_signature(signed_content_13(self._hash.digest()))
                 self._hash.update(message)
             return
         if self._finish:
@@ -318,6 +321,9 @@ class Session:
         if reason is not None or hello is None:
             self._stop_unfinished(reason or "no hello was sent")
             return
+        exchange = self.observer.key_exchange
+        if exchange is not None and self.observer.hello is not None:
+            self._verify_signature(hello.random + self.observer.hello.random + exchange.signed_params)
         try:
             finishing = Finishing(self.observer, hello, self._transcript, self._key_pairs)
         except TlsError as error:
@@ -340,6 +346,13 @@ class Session:
             finishing.add(message)
 
     # shared
+
+    def _verify_signature(self, signed: bytes) -> None:
+        observer = self.observer
+        if observer.chain:
+            observer.signature_verified = signature_verifies(
+                observer.signature_scheme, observer.chain[0], observer.signature, signed
+            )
 
     def _suite(self) -> Suite | None:
         return suite_of(self.observer.hello.cipher_suite) if self.observer.hello else None
