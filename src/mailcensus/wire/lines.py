@@ -19,6 +19,7 @@ from mailcensus.wire.exchange import Limits, printable
 Unit = TypeVar("Unit")
 
 _LITERAL = re.compile(rb"\{(\d{1,10})\+?\}\Z")
+_CARRIAGE_RETURN = 0x0D
 _SHOWN_BYTES = 200
 """How much of an unexpected line an error quotes."""
 
@@ -35,11 +36,11 @@ class Lines:
     """Cuts a byte stream into lines and counted blocks, within caps.
 
     Lines end in LF; a CR before it is dropped. Bare CR is content (servers do send it). At most `text_bytes`
-    are ever kept, so the buffer is never compacted.
+    are ever kept, so a buffer that is being read is never compacted.
     """
 
     def __init__(self, line_bytes: int, text_bytes: int) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._start = 0
         self._searched = 0
         self._line_bytes = line_bytes
@@ -52,6 +53,11 @@ class Lines:
             self._overflowed = True
             data = data[: self._text_left]
         self._text_left -= len(data)
+        if self._start == len(self._buffer):  # all was read, as after most replies: no copy
+            self._buffer, self._start, self._searched = data, 0, 0
+            return
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
         self._buffer += data
 
     def next_line(self) -> bytes | None:
@@ -60,16 +66,18 @@ class Lines:
         Raises:
             LimitExceeded: a line or the whole text is longer than its cap.
         """
+        start = self._start
         end = self._buffer.find(b"\n", self._searched)
         if end < 0:
             self._searched = len(self._buffer)
-            self._check_line(self._searched - self._start)
+            self._check_line(self._searched - start)
             self._check_text()
             return None
-        self._check_line(end - self._start)
-        line = bytes(self._buffer[self._start : end])
+        self._check_line(end - start)
         self._start = self._searched = end + 1
-        return line[:-1] if line.endswith(b"\r") else line
+        if end > start and self._buffer[end - 1] == _CARRIAGE_RETURN:
+            end -= 1
+        return bytes(self._buffer[start:end])
 
     def next_block(self, size_bytes: int) -> bytes | None:
         """The next `size_bytes` bytes, whatever they are; None: they have not all arrived yet.

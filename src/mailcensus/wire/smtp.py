@@ -14,6 +14,7 @@ from mailcensus.wire.errors import ProtocolError, RateLimited, WireError
 from mailcensus.wire.exchange import Limits, printable
 from mailcensus.wire.lines import LineReader, UnexpectedLine
 
+_SEPARATORS = (b"-", b" ")
 _SERVICE_READY = 220
 _CLOSING = 421
 _OK = 250
@@ -47,26 +48,19 @@ class ReplyReader(LineReader[Reply]):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
 
     def next(self) -> Reply | None:
         """See LineReader."""
         while (line := self.lines.next_line()) is not None:
             code, separator = line[:3], line[3:4]
-            if not (len(code) == 3 and code.isdigit()) or separator.isdigit():
+            if len(code) < 3 or not code.isdigit() or separator.isdigit():
                 raise UnexpectedLine("an SMTP reply", line)
-            self._lines.append(printable(line[4:] if separator in (b" ", b"-") else line[3:]))
+            self._lines.append(line[4:] if separator in _SEPARATORS else line[3:])
             if separator != b"-":
-                reply = Reply(int(code), tuple(self._lines))
-                self._lines = []
-                return reply
+                text, self._lines = printable(b"\n".join(self._lines)), []
+                return Reply(int(code), tuple(text.split("\n")))
         return None
-
-
-def keyword_of(capability: str) -> str:
-    """The upper-case keyword of an EHLO line: `AUTH` for `auth=LOGIN`."""
-    words = capability.replace("=", " ", 1).split(maxsplit=1)
-    return words[0].upper() if words else ""
 
 
 def auth_mechanisms(capabilities: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,8 +68,9 @@ def auth_mechanisms(capabilities: tuple[str, ...]) -> tuple[str, ...]:
 
     `AUTH=LOGIN PLAIN`, which some servers repeat for very old clients, counts too.
     """
-    auth = (line.strip()[len("AUTH ") :] for line in capabilities if keyword_of(line) == "AUTH")
-    return tuple(dict.fromkeys(mechanism.upper() for line in auth for mechanism in line.split()))
+    lines = (line.strip().upper() for line in capabilities)
+    auth = (line[len("AUTH ") :] for line in lines if line[:5] in ("AUTH ", "AUTH=", "AUTH\t"))
+    return tuple(dict.fromkeys(mechanism for line in auth for mechanism in line.split()))
 
 
 class SmtpDialogue(LineDialogue[Reply]):
@@ -112,7 +107,7 @@ class SmtpDialogue(LineDialogue[Reply]):
             raise _refusal(unit)
         capabilities = () if self._said_plain_hello else unit.lines[1:]
         self.learn(capabilities, auth_mechanisms(capabilities))
-        return self.go_on(starttls_offered=any(keyword_of(line) == "STARTTLS" for line in capabilities))
+        return self.go_on(starttls_offered=any(line.strip().upper() == "STARTTLS" for line in capabilities))
 
     def on_starttls(self, unit: Reply) -> bytes:
         """220: go. 421: later. All else, 454 too, is a refusal (RFC 3207 section 4)."""
