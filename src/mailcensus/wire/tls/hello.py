@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mailcensus.wire.tls.codes import SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, ExtensionType
@@ -52,7 +52,10 @@ _SCHEMES = (
     0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
     0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0402, 0x0302, 0x0203, 0x0201, 0x0202,
 )  # fmt: skip
-_GROUPS = (29, 23, 24, 25, 30, 256, 257, 258)
+_GROUPS_CLASSICAL = (29, 23, 24, 25, 30, 256, 257, 258)
+# Post-quantum hybrids are offered without a share: a server that prefers one says so by HelloRetryRequest, and
+# every other hello stays small enough for one packet.
+_GROUPS = (29, 0x11EC, 0x11EB, 0x11ED, *_GROUPS_CLASSICAL[1:])
 
 DEFAULT = HelloProfile(
     name="mailcensus-2026",
@@ -68,12 +71,22 @@ TLS_1_2_ONLY = HelloProfile(
     purpose="the default profile without TLS 1.3: what a server negotiates with a client that stopped there",
     versions=(TLS_1_2, TLS_1_1, TLS_1_0),
     cipher_suites=_SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_OLD,
-    groups=_GROUPS,
+    groups=_GROUPS_CLASSICAL,
     key_shares=(),
     signature_schemes=_SCHEMES,
 )
 
-PROFILES: dict[str, HelloProfile] = {profile.name: profile for profile in (DEFAULT, TLS_1_2_ONLY)}
+POST_QUANTUM = replace(
+    DEFAULT,
+    name="mailcensus-2026-pq",
+    purpose="the default profile with an X25519MLKEM768 share sent at once, as browsers do; two packets long",
+    groups=(0x11EC, *(group for group in _GROUPS if group != 0x11EC)),
+    key_shares=(0x11EC, 29),
+)
+
+PROFILES: dict[str, HelloProfile] = {
+    profile.name: profile for profile in (DEFAULT, TLS_1_2_ONLY, POST_QUANTUM)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

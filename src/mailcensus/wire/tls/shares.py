@@ -6,9 +6,11 @@ as much as everything else in a hello.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from cryptography.hazmat.primitives.asymmetric import ec, x448, x25519
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailcensus.wire.errors import TlsError
@@ -68,6 +70,51 @@ class _CurvePair:
             raise TlsError(f"the server's key share is not usable: {error}") from None
 
 
+class _Hybrid(NamedTuple):
+    """A post-quantum hybrid group, draft-ietf-tls-ecdhe-mlkem."""
+
+    classical: int
+    generate: Callable[[], mlkem.MLKEM768PrivateKey | mlkem.MLKEM1024PrivateKey]
+    ciphertext_bytes: int
+    kem_first: bool
+    """ML-KEM's part stands before the classical one, in shares and in the secret."""
+
+
+HYBRIDS = {
+    0x11EB: _Hybrid(23, mlkem.MLKEM768PrivateKey.generate, 1088, kem_first=False),
+    0x11EC: _Hybrid(X25519, mlkem.MLKEM768PrivateKey.generate, 1088, kem_first=True),
+    0x11ED: _Hybrid(24, mlkem.MLKEM1024PrivateKey.generate, 1568, kem_first=False),
+}
+
+
+class _HybridPair:
+    """ML-KEM beside a classical group. The client's share holds the encapsulation key, the server's a ciphertext."""
+
+    __slots__ = ("_classical", "_hybrid", "_kem", "public")
+
+    def __init__(self, group: int) -> None:
+        self._hybrid = HYBRIDS[group]
+        self._kem = self._hybrid.generate()
+        classical = self._hybrid.classical
+        self._classical: KeyPair = _XPair(classical) if classical == X25519 else _CurvePair(classical)
+        self.public = self._in_order(self._kem.public_key().public_bytes_raw(), self._classical.public)
+
+    def agree(self, peer: bytes) -> bytes:
+        size = self._hybrid.ciphertext_bytes
+        if self._hybrid.kem_first:
+            ciphertext, point = peer[:size], peer[size:]
+        else:
+            point, ciphertext = peer[:-size], peer[-size:]
+        try:
+            secret = self._kem.decapsulate(ciphertext)
+        except ValueError as error:
+            raise TlsError(f"the server's key share is not usable: {error}") from None
+        return self._in_order(secret, self._classical.agree(point))
+
+    def _in_order(self, kem: bytes, classical: bytes) -> bytes:
+        return kem + classical if self._hybrid.kem_first else classical + kem
+
+
 class KeyPairs:
     """Hands out pairs per group, each at most USES_OF_A_PAIR times."""
 
@@ -78,11 +125,21 @@ class KeyPairs:
         """A pair of a group; None for a group we have no arithmetic for."""
         pair, uses = self._pairs.get(group, (None, USES_OF_A_PAIR))
         if pair is None or uses >= USES_OF_A_PAIR:
-            if group in (X25519, X448):
-                pair, uses = _XPair(group), 0
-            elif group in CURVES:
-                pair, uses = _CurvePair(group), 0
-            else:
+            pair, uses = _new_pair(group), 0
+            if pair is None:
                 return None
         self._pairs[group] = (pair, uses + 1)
         return pair
+
+
+def _new_pair(group: int) -> KeyPair | None:
+    try:
+        if group in (X25519, X448):
+            return _XPair(group)
+        if group in CURVES:
+            return _CurvePair(group)
+        if group in HYBRIDS:
+            return _HybridPair(group)
+    except UnsupportedAlgorithm:  # a cryptographic library built without it
+        return None
+    return None
