@@ -78,7 +78,8 @@ class SshExchange:
         self._method: Method | None = None
         self._agreement: Agreement | None = None
         self._wrong_guess = False
-        self._ssh: Ssh | None = None
+        self._theirs: KexInit | None = None
+        self._host_key: SshHostKey | None = None
         self._keys: tuple[bytes, ...] = ()
 
     @property
@@ -122,24 +123,33 @@ class SshExchange:
 
     def findings(self) -> Findings:
         """See Exchange."""
-        return Findings(greeting=self._lines.greeting, ssh=self._ssh, keys=self._keys)
+        return Findings(greeting=self._lines.greeting, ssh=self._record(), keys=self._keys)
+
+    def _record(self) -> Ssh | None:
+        if self._identification is None:
+            return None
+        ssh = Ssh(
+            identification=printable(self._identification.line),
+            protocol_version=self._identification.protocol_version,
+            software=self._identification.software,
+        )
+        if self._theirs is not None:
+            ssh = _with_algorithms(ssh, self._theirs)
+        if self._method is not None:
+            ssh = replace(ssh, kex_used=self._method.name)
+        return ssh if self._host_key is None else replace(ssh, host_keys=(self._host_key,))
 
     def _fail(self, error: WireError) -> bytes:
         self.give_up(error.outcome, str(error))
-        # Nothing can be said politely before both sides have identified themselves, or once the server has left.
-        if self._identification is None or isinstance(error, messages.Disconnected):
+        # Nothing can be said before both sides have identified themselves, or once the server has left.
+        if self._awaiting is Awaiting.IDENTIFICATION or isinstance(error, messages.Disconnected):
             return b""
         return _disconnect(messages.PROTOCOL_ERROR, str(error))
 
     def _identified(self, identification: Identification) -> bytes:
-        self._ssh = Ssh(
-            identification=printable(identification.line),
-            protocol_version=identification.protocol_version,
-            software=identification.software,
-        )
+        self._identification = identification
         if not identification.speaks_2:
             raise ProtocolError(f"the server speaks SSH {identification.protocol_version} only")
-        self._identification = identification
         self._awaiting = Awaiting.KEXINIT
         self._our_kexinit = write_kexinit(self._offer)
         return OURS + b"\r\n" + write_packet(self._our_kexinit)
@@ -159,11 +169,10 @@ class SshExchange:
         return handler(self, payload)
 
     def _kexinit(self, payload: bytes) -> bytes:
-        theirs = read_kexinit(payload)
+        self._theirs = theirs = read_kexinit(payload)
         self._their_kexinit = payload
         ours = self._offer
         kex, host_key = agreed(ours.kex, theirs.kex), agreed(ours.host_key, theirs.host_key)
-        self._ssh = _with_algorithms(self._ssh, theirs, kex)
         if kex is None:
             raise ProtocolError(f"no common key exchange: the server has {_listed(theirs.kex)}")
         if host_key is None:
@@ -188,19 +197,14 @@ class SshExchange:
         blob, theirs, signature = reader.string(), reader.string(), reader.string()
         spki = spki_from_ssh_blob(blob)
         key = host_key_record(blob, spki)
-        self._show(key, spki)
+        self._host_key, self._keys = key, () if spki is None else (spki,)
         verified = verify_host_key(blob, spki, signature, self._exchange_hash(blob, theirs))
         if verified is False:
             raise ProtocolError("signature does not verify")
-        self._show(replace(key, verified=verified is True), spki)
+        self._host_key = replace(key, verified=verified is True)
         self._awaiting = Awaiting.NOTHING
         self.outcome = Outcome.OK
         return _disconnect(messages.BY_APPLICATION, f"census of public keys by {self._settings.ehlo_name}")
-
-    def _show(self, key: SshHostKey, spki: bytes | None) -> None:
-        assert self._ssh is not None
-        self._ssh = replace(self._ssh, host_keys=(key,))
-        self._keys = () if spki is None else (spki,)
 
     def _exchange_hash(self, blob: bytes, theirs: bytes) -> bytes:
         """H of RFC 4253 section 8."""
@@ -222,8 +226,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return text if len(text) <= _LISTED_CHARACTERS else text[:_LISTED_CHARACTERS] + "..."
 
 
-def _with_algorithms(ssh: Ssh | None, theirs: KexInit, kex_used: str | None) -> Ssh:
-    assert ssh is not None
+def _with_algorithms(ssh: Ssh, theirs: KexInit) -> Ssh:
     return replace(
         ssh,
         kex_algorithms=theirs.kex,
@@ -234,7 +237,6 @@ def _with_algorithms(ssh: Ssh | None, theirs: KexInit, kex_used: str | None) -> 
         macs_server_to_client=theirs.macs_server_to_client,
         compression_client_to_server=theirs.compression_client_to_server,
         compression_server_to_client=theirs.compression_server_to_client,
-        kex_used=kex_used,
         hassh_server=theirs.hassh_server,
     )
 

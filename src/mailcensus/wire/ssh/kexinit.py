@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailcensus.wire.ssh.messages import KEXINIT
 from mailcensus.wire.ssh.packet import Reader, write_name_list
@@ -67,6 +68,12 @@ def read_kexinit(payload: bytes) -> KexInit:
 
 def write_kexinit(kexinit: KexInit) -> bytes:
     """A message with a fresh cookie."""
+    follows = bytes((kexinit.guess_follows,))
+    return bytes((KEXINIT,)) + secrets.token_bytes(16) + _written_lists(kexinit) + follows + bytes(4)
+
+
+@lru_cache(maxsize=16)  # one offer serves a whole run
+def _written_lists(kexinit: KexInit) -> bytes:
     lists = (
         kexinit.kex,
         kexinit.host_key,
@@ -79,9 +86,7 @@ def write_kexinit(kexinit: KexInit) -> bytes:
         kexinit.languages_client_to_server,
         kexinit.languages_server_to_client,
     )
-    follows = bytes((kexinit.guess_follows,))
-    head = bytes((KEXINIT,)) + secrets.token_bytes(16)
-    return head + b"".join(map(write_name_list, lists)) + follows + bytes(4)
+    return b"".join(map(write_name_list, lists))
 
 
 def agreed(ours: Names, theirs: Names) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailcensus.wire.ssh.kexinit import KexInit, Names
 from mailcensus.wire.ssh.key_exchange import METHODS
 
@@ -44,6 +46,7 @@ _MACS = (
 _COMPRESSION = ("none", "zlib@openssh.com", "zlib")
 
 
+@lru_cache(maxsize=16)
 def offer(host_key_algorithms: Names) -> KexInit:
     """Our KEXINIT."""
     return KexInit(

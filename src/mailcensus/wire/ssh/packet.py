@@ -34,7 +34,12 @@ class Reader:
 
     def string(self) -> bytes:
         """Length-prefixed octets."""
-        return self.take(self.uint32())
+        start = self._at + 4
+        end = start + int.from_bytes(self._data[self._at : start], "big")
+        if start > len(self._data) or end > len(self._data):
+            raise ProtocolError("SSH: message cut short")
+        self._at = end
+        return self._data[start:end]
 
     def mpint(self) -> int:
         """A multiple precision integer, read as unsigned.
