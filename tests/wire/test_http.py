@@ -49,8 +49,10 @@ def test_one_head_request_for_the_root_is_made() -> None:
     assert dialogue.farewell() == b""
 
 
-def test_without_a_server_name_host_is_empty() -> None:
-    assert b"\r\nHost: \r\n" in begin(HttpDialogue, starttls=False, secure=True).open()
+def test_without_a_server_name_the_address_is_the_host() -> None:
+    settings = ExchangeSettings(ehlo_name="scanner.example.org", authority="[2001:db8::1]:8443")
+    dialogue = begin(HttpDialogue, starttls=False, secure=True, settings=settings)
+    assert b"\r\nHost: [2001:db8::1]:8443\r\n" in dialogue.open()
 
 
 @pytest.mark.parametrize(

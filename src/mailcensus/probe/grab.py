@@ -57,8 +57,8 @@ class Grabber:
         if port is None:
             port = self._settings.ports.get(service.name, service.port)
         settings = self._exchange_settings
-        if server_name is not None:
-            settings = replace(settings, server_name=server_name)
+        if server_name is not None or service.protocol == "http":
+            settings = replace(settings, server_name=server_name, authority=_authority(ip, port, service))
         exchange = exchange_for(service, settings, self._key_pairs)
         started_at, began = datetime.now(UTC), perf_counter()
         carrier: GrabTransport | None = None
@@ -118,6 +118,12 @@ class Grabber:
             await carrier.done
         finally:
             deadlines.remove(carrier)
+
+
+def _authority(ip: str, port: int, service: Service) -> str:
+    """Address and port as in a URL, RFC 3986 section 3.2; the standard port goes without saying."""
+    host = f"[{ip}]" if ":" in ip else ip
+    return host if port == service.port else f"{host}:{port}"
 
 
 def _connect_failure(error: OSError) -> tuple[Outcome, str]:

@@ -39,6 +39,8 @@ class ExchangeSettings:
     """The scanner's own name (never the target's): EHLO and LHLO argument."""
     server_name: str | None = None
     """TLS server name indication; None sends none."""
+    authority: str | None = None
+    """Address and port asked, as in a URL: what HTTP calls the host where there is no server name."""
     hello_profile: str = "mailcensus-2026"
     finish_tls: bool = True
     """Finish handshakes where there is something to ask behind TLS."""

@@ -60,9 +60,10 @@ class HttpDialogue(LineDialogue[Status | Field | End]):
         return HeadReader(self.settings.limits)
 
     def open(self) -> bytes:
-        """The client speaks first. Without a server name Host is empty, RFC 9112 section 3.2."""
+        """The client speaks first. Host is never empty where we can help it: nginx answers 400 to that."""
+        host = self.settings.server_name or self.settings.authority or ""
         return self.ask_capabilities(
-            f"HEAD / HTTP/1.1\r\nHost: {self.settings.server_name or ''}\r\n"
+            f"HEAD / HTTP/1.1\r\nHost: {host}\r\n"
             f"User-Agent: mailcensus ({self.settings.ehlo_name})\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
         )
 
