@@ -1,6 +1,7 @@
 """study.toml: everything a study is told, checked once when it is read.
 
-Every field is documented by its `description`; `mailcensus init` writes them as comments.
+Every field is documented by its `description`; `study.template` writes them as comments, `study.settings_reference`
+as a page.
 """
 
 from __future__ import annotations
@@ -28,10 +29,14 @@ class StudySection(_Section):
         "scanner.invalid", description="our own host name, sent as EHLO argument; its PTR should say who asks"
     )
     contact: str | None = Field(
-        None, description="where targets reach you; public addresses are not asked without it"
+        None,
+        description="where targets reach you; public addresses are not asked without it",
+        examples=["abuse@scanner.example"],
     )
     opt_out: str | None = Field(
-        None, description="where targets opt out (URL or mail); public addresses are not asked without it"
+        None,
+        description="where targets opt out (URL or mail); public addresses are not asked without it",
+        examples=["https://scanner.example/opt-out"],
     )
     allow_special: bool = Field(
         False, description="ask special-purpose ranges too (loopback, private; RFC 6890): for labs only"
@@ -41,10 +46,18 @@ class StudySection(_Section):
 class PopulationSection(_Section):
     """Whom to ask. Paths are relative to the study's directory."""
 
-    prefixes: Path | None = Field(None, description="file of prefixes or addresses, one a line, # comments")
-    hosts: Path | None = Field(None, description="file of addresses, one a line, # comments")
-    country: str | None = Field(None, description="ISO 3166-1 alpha-2 code; needs country_database")
-    country_database: Path | None = Field(None, description="MaxMind-format country MMDB")
+    prefixes: Path | None = Field(
+        None, description="file of prefixes or addresses, one a line, # comments", examples=["prefixes.txt"]
+    )
+    hosts: Path | None = Field(
+        None, description="file of addresses, one a line, # comments", examples=["hosts.txt"]
+    )
+    country: str | None = Field(
+        None, description="ISO 3166-1 alpha-2 code; needs country_database", examples=["IE"]
+    )
+    country_database: Path | None = Field(
+        None, description="MaxMind-format country MMDB", examples=["GeoLite2-Country.mmdb"]
+    )
     exclusions: tuple[Path, ...] = Field(
         (), description="files of prefixes never to ask, one a line; read again while a scan runs"
     )
@@ -115,5 +128,7 @@ class Settings(_Section):
     discovery: DiscoverySection = DiscoverySection()
     collect: CollectSection = CollectSection()
     ports: dict[str, Port] = Field(
-        default_factory=dict, description="services on other ports than their own, e.g. smtp = 20025"
+        default_factory=dict,
+        description="services on other ports than their own",
+        examples=[{"smtp": 20025}],
     )
