@@ -323,12 +323,17 @@ def test_names_read_as_cryptography_reads_them(texts: list[str]) -> None:
 
 
 def with_name(encoded: bytes) -> bytes:
-    """A certificate with this subject and a signature of nothing."""
+    """A certificate with this subject and a signature of something else."""
+    return with_field(5, encoded)
+
+
+def with_field(number: int, encoded: bytes) -> bytes:
+    """A certificate of which one field is replaced, and the signature is not."""
     sound = make()
     certificate = der.whole(sound, der.SEQUENCE)
     tbs, *others = der.children(sound, certificate)
     fields = [sound[field.at : field.stop] for field in der.children(sound, tbs)]
-    fields[5] = encoded
+    fields[number] = encoded
     return der.write(
         der.SEQUENCE, der.write(der.SEQUENCE, *fields), *(sound[other.at : other.stop] for other in others)
     )
@@ -337,3 +342,16 @@ def with_name(encoded: bytes) -> bytes:
 def test_the_canonical_key_of_a_certificate_is_found_without_reading_the_rest() -> None:
     data = make()
     assert certificate_spki(data) == canonical_spki(spki_of(data))
+
+
+@pytest.mark.parametrize(("modulus_bits", "exponent_bits"), [(20_000, 17), (4096, 100)])
+def test_a_signature_too_costly_to_check_is_not_called_wrong(modulus_bits: int, exponent_bits: int) -> None:
+    key = rsa_spki((1 << modulus_bits) - 1, (1 << exponent_bits) - 1)
+    record = parse_certificate(with_field(6, key))
+    assert (record.key_bits, record.self_signed) == (modulus_bits, None)
+
+
+def rsa_spki(modulus: int, exponent: int) -> bytes:
+    algorithm = der.write(der.SEQUENCE, bytes.fromhex("06092a864886f70d010101"), der.write(der.NULL))
+    key = der.write(der.SEQUENCE, der.write_integer(modulus), der.write_integer(exponent))
+    return der.write(der.SEQUENCE, algorithm, der.write_bit_string(key))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from tests.wire.tls.peer import OpensslPeer, identity
 
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.conversation import Conversation
 from mailcensus.wire.exchange import ExchangeSettings
 from mailcensus.wire.services import SERVICE_BY_NAME
 from mailcensus.wire.tls.shares import KeyPairs
+from tlspeer.openssl import OpensslPeer, identity
 
 SETTINGS = ExchangeSettings(ehlo_name="scanner.invalid")
 GREETING = b"220 mx.test.invalid ESMTP Postfix\r\n"

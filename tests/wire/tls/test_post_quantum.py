@@ -6,11 +6,11 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.wire.tls.peer import identity, session
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
 
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.session import Phase, Session
+from tlspeer.openssl import identity, session
 
 HYBRIDS = {
     "secp256r1mlkem768": "SecP256r1MLKEM768",

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.wire.tls.groups import dh_pem, ffdhe2048
-from tests.wire.tls.peer import OpensslPeer, identity, session, shake
 
 from mailcensus.wire.errors import LimitExceeded, TlsAlert, TlsError, WireError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.session import Phase, Session
+from tlspeer.groups import dh_pem, ffdhe2048
+from tlspeer.openssl import OpensslPeer, identity, session, shake
 
 V = ssl.TLSVersion
 DH = dh_pem(ffdhe2048())

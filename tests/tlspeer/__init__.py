@@ -1,0 +1,1 @@
+"""TLS servers in memory, for tests."""
