@@ -1,0 +1,108 @@
+"""The sweeper of deadlines, on a real loop with a fine resolution."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from mailcensus.probe.deadlines import Deadlines
+
+
+class Target:
+    def __init__(self, deadline: float, on_expire: Callable[[], None] = lambda: None) -> None:
+        self.deadline = deadline
+        self.expired = 0
+        self._on_expire = on_expire
+
+    def expire(self) -> None:
+        self.expired += 1
+        self._on_expire()
+
+
+async def sweeps(count: int) -> None:
+    await asyncio.sleep(count * 0.01 + 0.005)
+
+
+def test_a_target_expires_once_after_its_deadline_and_is_not_watched_then() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, resolution_s=0.01)
+        due, later = Target(loop.time() + 0.005), Target(loop.time() + 60)
+        deadlines.add(due)
+        deadlines.add(later)
+        await sweeps(4)
+        assert (due.expired, later.expired, len(deadlines)) == (1, 0, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_may_be_moved_both_ways_while_it_is_watched() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, resolution_s=0.01)
+        put_off, brought_forward = Target(loop.time() + 0.005), Target(math.inf)
+        deadlines.add(put_off)
+        deadlines.add(brought_forward)
+        put_off.deadline = loop.time() + 60
+        brought_forward.deadline = loop.time()
+        await sweeps(3)
+        assert (put_off.expired, brought_forward.expired) == (0, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_removed_target_does_not_expire_not_even_in_the_same_look() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, resolution_s=0.01)
+        targets: list[Target] = []
+
+        def remove_all() -> None:
+            for target in targets:
+                deadlines.remove(target)
+
+        targets += [Target(loop.time(), remove_all), Target(loop.time(), remove_all)]
+        for target in targets:
+            deadlines.add(target)
+        await sweeps(3)
+        assert sum(target.expired for target in targets) == 1
+        deadlines.remove(targets[0])
+
+    asyncio.run(scenario())
+
+
+def test_an_error_in_one_target_surfaces_and_the_others_still_expire() -> None:
+    async def scenario() -> list[object]:
+        loop = asyncio.get_running_loop()
+        errors: list[object] = []
+        loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+        deadlines = Deadlines(loop, resolution_s=0.01)
+
+        def fail() -> None:
+            raise ZeroDivisionError
+
+        targets = [Target(loop.time(), fail), Target(loop.time(), fail), Target(loop.time())]
+        for target in targets:
+            deadlines.add(target)
+        await sweeps(6)
+        assert [target.expired for target in targets] == [1, 1, 1]
+        return errors
+
+    assert [type(error) for error in asyncio.run(scenario())] == [ZeroDivisionError] * 2
+
+
+def test_no_timer_runs_when_nothing_is_watched() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, resolution_s=0.01)
+        target = Target(loop.time())
+        deadlines.add(target)
+        await sweeps(4)
+        assert deadlines._timer is None
+        target.deadline = loop.time()
+        deadlines.add(target)
+        await sweeps(3)
+        assert target.expired == 2
+
+    asyncio.run(scenario())
