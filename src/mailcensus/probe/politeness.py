@@ -1,0 +1,272 @@
+"""Whose turn it is: rates and numbers of open connections, for everything together and for each network.
+
+Connections pass a small tree of gates, from the leaf to the root: the address (one connection at a time), its
+network (/24 or /48: a rate and a number open), everything (a rate and a number open). A connection starts when all
+gates on its way let it through at the same moment. Whoever cannot yet waits in a queue at the first gate; a gate
+with somebody waiting that may let one through waits in its parent's queue in turn, once, and goes to the back
+after each. So within a network it is first come, first served, and networks take turns: one that many wait for
+holds up nobody else.
+
+No one polls. A gate that waits for time to pass stands in a heap by its time; a gate that is full is looked at when
+a connection ends. Each step costs the depth of the tree and at most one heap operation, however many wait. Gates
+are kept while somebody is in them or they still have a start to remember, then forgotten.
+
+Rates: a gate lets starts through `spacing_s` apart, and allows itself to be `CATCH_UP_S` behind, since timers fire
+late (the generic cell rate algorithm, ITU-T I.371, as a virtual schedule). The spacing is stretched so much that
+even so no window of a second or more holds more starts than the rate allows:
+    starts in [t, t + T) <= ceil((T + CATCH_UP_S) / spacing_s) <= ceil(rate * T)  for T >= 1 s.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailcensus.study.settings import PolitenessSection
+
+CATCH_UP_S = 0.005
+"""How far behind its schedule a gate may be and still make up for it."""
+
+_IPV4_NETWORK_BITS = 32 - 24
+_IPV6_NETWORK_BITS = 128 - 48
+_IPV6_KEY = 1 << 128
+"""Sets the key of an IPv6 address or network apart from that of an IPv4 one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one gate allows."""
+
+    spacing_s: float
+    open: int
+
+    @classmethod
+    def of(cls, connections_per_s: float, open_connections: int) -> Limit:
+        """The limit of a rate and a number of open connections."""
+        return cls((1.0 + CATCH_UP_S) / connections_per_s, open_connections)
+
+
+_ONE_AT_A_TIME = Limit(spacing_s=0.0, open=1)
+
+
+class Gate:
+    """One limit with its present state."""
+
+    __slots__ = ("home", "key", "limit", "offered", "open", "parent", "queue", "ready_at", "remind_at")
+
+    def __init__(self, limit: Limit, parent: Gate | None, home: dict[int, Gate], key: int) -> None:
+        self.limit = limit
+        self.parent = parent
+        self.home = home
+        self.key = key
+        self.open = 0
+        self.ready_at = -math.inf
+        self.queue: deque[Gate | Ticket] | None = None
+        self.offered = False
+        """Stands in the parent's queue."""
+        self.remind_at = math.inf
+
+    def enqueue(self, entry: Gate | Ticket) -> None:
+        if self.queue is None:  # most addresses never need one
+            self.queue = deque()
+        self.queue.append(entry)
+
+
+class Ticket:
+    """One connection's place, from asking until it leaves."""
+
+    __slots__ = ("admitted", "gate", "gone", "on_turn")
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.on_turn: Callable[[], None] | None = None
+        """Called when the turn has come after a wait; it must not call back into the gates."""
+        self.admitted = False
+        self.gone = False
+
+
+class Politeness:
+    """The gates, and who waits at them. Pure: it reads the clock it is given and calls back, nothing else."""
+
+    def __init__(self, settings: PolitenessSection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._network_limit = Limit.of(settings.prefix_connections_per_s, settings.prefix_connections)
+        self._root = Gate(Limit.of(settings.connections_per_s, settings.in_flight), None, {}, 0)
+        self._addresses: dict[int, Gate] = {}
+        self._networks: dict[int, Gate] = {}
+        self._reminders: list[tuple[float, int, Gate]] = []
+        self._reminder_count = 0
+        self.waiting = 0
+        """How many have asked and not had their turn."""
+
+    @property
+    def open(self) -> int:
+        """How many are admitted and have not left."""
+        return self._root.open
+
+    @property
+    def remembered(self) -> int:
+        """How many addresses and networks are kept in mind."""
+        return len(self._addresses) + len(self._networks)
+
+    def ask(self, version: int, value: int) -> Ticket:
+        """Ask for a turn to connect to an address.
+
+        Args:
+            version: IP version.
+            value: the address as a number.
+
+        Returns:
+            A ticket; where it is not yet `admitted`, its `on_turn` will be called. Hand it to `leave` in the end.
+        """
+        now = self._clock()
+        self._remind_due(now)
+        address = self._address_gate(version, value)
+        ticket = Ticket(address)
+        if self._free_all_the_way(address, now):
+            self._admit(ticket, now)
+        else:
+            self.waiting += 1
+            address.enqueue(ticket)
+            self._offer(address, now)
+            self._pump(now)
+        return ticket
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give a place back: the connection has ended, or whoever waited waits no longer. Once is enough."""
+        if ticket.gone:
+            return
+        ticket.gone = True
+        now = self._clock()
+        self._remind_due(now)
+        if ticket.admitted:
+            way = _way(ticket.gate)
+            for gate in way:
+                gate.open -= 1
+            for gate in way:
+                self._settle(gate, now)
+        else:
+            self.waiting -= 1
+        self._pump(now)
+
+    def advance(self) -> None:
+        """Give their turn to those whose time has come."""
+        now = self._clock()
+        self._remind_due(now)
+        self._pump(now)
+
+    def next_at(self) -> float | None:
+        """When `advance` should next be called, on the clock's scale; None while only `leave` can change things."""
+        if not self.waiting:
+            return None
+        while self._reminders and self._reminders[0][2].remind_at != self._reminders[0][0]:
+            heapq.heappop(self._reminders)
+        return self._reminders[0][0] if self._reminders else None
+
+    def _address_gate(self, version: int, value: int) -> Gate:
+        if version == 4:
+            key, network_key = value, value >> _IPV4_NETWORK_BITS
+        else:
+            key, network_key = value | _IPV6_KEY, value >> _IPV6_NETWORK_BITS | _IPV6_KEY
+        address = self._addresses.get(key)
+        if address is None:
+            network = self._networks.get(network_key)
+            if network is None:
+                network = Gate(self._network_limit, self._root, self._networks, network_key)
+                self._networks[network_key] = network
+            address = self._addresses[key] = Gate(_ONE_AT_A_TIME, network, self._addresses, key)
+        return address
+
+    def _free_all_the_way(self, leaf: Gate, now: float) -> bool:
+        gate: Gate | None = leaf
+        while gate is not None:
+            if gate.queue or gate.open >= gate.limit.open or now < gate.ready_at:
+                return False
+            gate = gate.parent
+        return True
+
+    def _admit(self, ticket: Ticket, now: float) -> None:
+        ticket.admitted = True
+        gate: Gate | None = ticket.gate
+        while gate is not None:
+            gate.open += 1
+            earliest = now - CATCH_UP_S
+            gate.ready_at = (gate.ready_at if gate.ready_at > earliest else earliest) + gate.limit.spacing_s
+            gate = gate.parent
+
+    def _offer(self, gate: Gate, now: float) -> None:
+        """Queue a gate at its parent, and so on upwards, where somebody waits in it and may pass it."""
+        while gate.parent is not None and not gate.offered and gate.queue and gate.open < gate.limit.open:
+            if now < gate.ready_at:
+                self._remind(gate, gate.ready_at)
+                return
+            gate.offered = True
+            gate.parent.enqueue(gate)
+            gate = gate.parent
+
+    def _pump(self, now: float) -> None:
+        """Let through all who may pass the root."""
+        root = self._root
+        while root.queue and root.open < root.limit.open:
+            if now < root.ready_at:
+                self._remind(root, root.ready_at)
+                return
+            ticket = self._first(root, now)
+            if ticket is None:
+                return
+            self.waiting -= 1
+            self._admit(ticket, now)
+            for gate in _way(ticket.gate):
+                self._offer(gate, now)
+            if ticket.on_turn is not None:
+                ticket.on_turn()
+
+    def _first(self, gate: Gate, now: float) -> Ticket | None:
+        """Take the first who still waits out of a gate's queue, and out of those of the gates in it."""
+        while gate.queue:
+            entry = gate.queue.popleft()
+            if isinstance(entry, Ticket):
+                ticket = None if entry.gone else entry
+            else:
+                entry.offered = False
+                ticket = self._first(entry, now)
+                if ticket is None:
+                    self._settle(entry, now)
+            if ticket is not None:
+                return ticket
+        return None
+
+    def _settle(self, gate: Gate, now: float) -> None:
+        """After a gate has emptied a little: offer it if somebody waits, forget it if nobody will miss it."""
+        if gate.queue:
+            self._offer(gate, now)
+        elif gate.open == 0 and gate.parent is not None:
+            if now >= gate.ready_at + CATCH_UP_S or gate.limit.spacing_s == 0.0:
+                del gate.home[gate.key]
+            else:
+                self._remind(gate, gate.ready_at + CATCH_UP_S)
+
+    def _remind(self, gate: Gate, at: float) -> None:
+        if at < gate.remind_at:
+            gate.remind_at = at
+            self._reminder_count += 1
+            heapq.heappush(self._reminders, (at, self._reminder_count, gate))
+
+    def _remind_due(self, now: float) -> None:
+        while self._reminders and self._reminders[0][0] <= now:
+            at, _, gate = heapq.heappop(self._reminders)
+            if gate.remind_at == at:
+                gate.remind_at = math.inf
+                self._settle(gate, now)
+
+
+def _way(leaf: Gate) -> tuple[Gate, ...]:
+    """A gate and those above it, up to the root."""
+    way = [leaf]
+    while (parent := way[-1].parent) is not None:
+        way.append(parent)
+    return tuple(way)
