@@ -75,11 +75,15 @@ class Exclusions:
         Raises:
             ValueError: not an address.
         """
+        return self.contains_value(*parse_address(ip))
+
+    def contains_value(self, version: int, value: int) -> bool:
+        """Whether an address, given as `parse_address` gives it, must not be asked."""
         now = self._clock()
         if now >= self._check_at:
             self._check_at = now + _CHECK_INTERVAL_S
             self._look_again()
-        return self._all.contains_value(*reached_address(*parse_address(ip)))
+        return self._all.contains_value(*reached_address(version, value))
 
     def _look_again(self) -> None:
         changed = [path for path in self._sets if self._has_changed(path)]
