@@ -7,6 +7,10 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, p
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+_LARGEST_MODULUS_BITS = 16_384
+_ANY_EXPONENT_BITS = 3_072
+_LARGEST_EXPONENT_BITS = 64
+
 
 def verifies(
     spki: bytes, signature: bytes, signed: bytes, digest: HashAlgorithm | None, pss: padding.PSS | None = None
@@ -41,6 +45,8 @@ def _verify(
             raise UnsupportedAlgorithm("a signature without a hash")
         key.verify(signature, signed)
     elif isinstance(key, rsa.RSAPublicKey):
+        if _openssl_refuses(key):
+            raise UnsupportedAlgorithm("an RSA key that OpenSSL does not compute with")
         key.verify(signature, signed, pss or padding.PKCS1v15(), digest)
     elif isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(signature, signed, ec.ECDSA(digest))
@@ -48,3 +54,12 @@ def _verify(
         key.verify(signature, signed, digest)
     else:
         raise UnsupportedAlgorithm("a key that does not sign")
+
+
+def _openssl_refuses(key: rsa.RSAPublicKey) -> bool:
+    """OpenSSL's own caps against costly keys (openssl/rsa.h); it reports them as a wrong signature."""
+    if key.key_size <= _ANY_EXPONENT_BITS:
+        return False
+    return (
+        key.key_size > _LARGEST_MODULUS_BITS or key.public_numbers().e.bit_length() > _LARGEST_EXPONENT_BITS
+    )
