@@ -1,0 +1,41 @@
+"""The generated reference pages say what the code says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mailcensus.model import Outcome, Stage, TlsMode
+from mailcensus.model.outcome_reference import meanings_of, outcome_reference
+from mailcensus.wire.services_reference import services_reference
+from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
+from mailcensus.wire.tls.hello import PROFILES
+from mailcensus.wire.tls.hello_reference import hello_reference
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+
+
+@pytest.mark.parametrize(
+    ("page", "module", "rendered"),
+    [
+        ("hello-profiles.md", "mailcensus.wire.tls.hello_reference", hello_reference),
+        ("outcomes.md", "mailcensus.model.outcome_reference", outcome_reference),
+        ("services.md", "mailcensus.wire.services_reference", services_reference),
+    ],
+)
+def test_a_generated_page_is_up_to_date(page: str, module: str, rendered: Callable[[], str]) -> None:
+    assert (REFERENCE / page).read_text(encoding="utf-8") == rendered(), (
+        f"run: python -m {module} > docs/reference/{page}"
+    )
+
+
+@pytest.mark.parametrize("words", [Outcome, Stage, TlsMode])
+def test_every_word_of_the_vocabulary_is_explained(
+    words: type[Outcome] | type[Stage] | type[TlsMode],
+) -> None:
+    assert set(meanings_of(words)) == set(words.__members__)
+
+
+def test_no_profile_offers_what_its_page_says_none_does() -> None:
+    offered = {CIPHER_SUITES[code] for profile in PROFILES.values() for code in profile.cipher_suites}
+    assert not [name for name in offered if "_anon_" in name or "_NULL_" in name or "_PSK_" in name]
