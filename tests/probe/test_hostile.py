@@ -1,0 +1,106 @@
+"""Every hostile peer in one run: one record each, with an outcome it deserves, and memory that stays flat."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from mailcensus.lab.hostile import (
+    WITHOUT_ARGUMENTS,
+    DelayedGreeting,
+    HostilePeer,
+    TlsByteByByte,
+    TlsTinyRecords,
+    listening,
+)
+from mailcensus.wire.services import SERVICE_BY_NAME
+from probe_studies import collected, study_of
+from served_lab import own_block
+from tlspeer.openssl import identity
+
+OFFSET = 20_000
+DEADLINES = {"greeting_s": 1.5, "reply_s": 1.5, "tls_s": 1.5, "grab_s": 4.0}
+FLAT_BYTES = 64 << 20
+
+
+def resident_bytes(directory: Path) -> int:
+    """Memory of this process right now, all that a collection loads once already loaded."""
+    collected(study_of(directory / "warm", {"smtp": 1}), ["127.0.0.1"])
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def hostile_peers(directory: Path) -> list[HostilePeer]:
+    """One of each."""
+    pem = directory / "identity.pem"
+    pem.write_bytes(identity("ec")[0])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    kinds = [kind() for kind in WITHOUT_ARGUMENTS if kind is not DelayedGreeting]
+    return [*kinds, DelayedGreeting(0.5), TlsByteByByte(context), TlsTinyRecords(context)]
+
+
+@contextmanager
+def all_listening(peers: dict[str, HostilePeer]) -> Iterator[None]:
+    """The peers at their addresses, each on its service's port, in a thread of their own."""
+    loop = asyncio.new_event_loop()
+    stack = AsyncExitStack()
+
+    async def open_all() -> None:
+        for address, peer in peers.items():
+            port = SERVICE_BY_NAME[peer.service].port + OFFSET
+            await stack.enter_async_context(listening(peer, address, port))
+
+    loop.run_until_complete(open_all())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(stack.aclose())
+        loop.close()
+
+
+def test_every_hostile_peer_costs_one_record_and_no_memory(tmp_path: Path) -> None:
+    network = own_block(1).rsplit(".", 1)[0]
+    peers = {f"{network}.{n}": peer for n, peer in enumerate(hostile_peers(tmp_path), start=1)}
+    services = sorted({peer.service for peer in peers.values()})
+    ports = {name: SERVICE_BY_NAME[name].port + OFFSET for name in services}
+    study = study_of(tmp_path / "study", ports, deadlines=DEADLINES, rate_limited_pauses_s=())
+    with all_listening(peers):
+        before = resident_bytes(tmp_path)
+        grabs = collected(study, peers)
+        grown = resident_bytes(tmp_path) - before
+    assert len(grabs) == len(peers) * len(services)
+    wrong = []
+    for grab in grabs:
+        peer = peers[grab["ip"]]
+        expected = peer.outcomes if grab["service"] == peer.service else ("refused",)
+        if grab["outcome"] not in expected:
+            wrong.append(
+                (type(peer).__name__, grab["service"], grab["outcome"], grab["stage"], grab["error"])
+            )
+    assert wrong == []
+    assert grown < FLAT_BYTES
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_hostile_peers(tmp_path: Path) -> None:
+    kinds = WITHOUT_ARGUMENTS * 20
+    block = own_block(2).rsplit(".", 2)[0]
+    peers = {f"{block}.{n // 250}.{n % 250 + 1}": kind() for n, kind in enumerate(kinds)}
+    ports = {name: SERVICE_BY_NAME[name].port + OFFSET for name in {kind.service for kind in kinds}}
+    study = study_of(tmp_path / "study", ports, deadlines=DEADLINES, rate_limited_pauses_s=())
+    with all_listening(peers):
+        before = resident_bytes(tmp_path)
+        grabs = collected(study, peers)
+        grown = resident_bytes(tmp_path) - before
+    assert len(grabs) == len(peers) * len(ports)
+    assert grown < 2 * FLAT_BYTES
