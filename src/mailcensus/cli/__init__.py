@@ -1,1 +1,5 @@
-"""See docs/explanation/design.md."""
+"""The command line: one file per verb, thin. `mailcensus.cli.app` puts them together."""
+
+from mailcensus.cli.app import main
+
+__all__ = ["main"]

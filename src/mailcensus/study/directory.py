@@ -15,6 +15,10 @@ class StudyError(Exception):
     """Bad input to the tool: one line that says what is wrong, where, and how to mend it."""
 
 
+class StageFailed(StudyError):
+    """The input was good and the job failed all the same: the disk is full, this machine is out of sockets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Study:
     """A study's directory and what its study.toml says."""

@@ -1,0 +1,58 @@
+"""All verbs in one command."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from mailcensus import __version__
+from mailcensus.cli import grab, init, population, ports
+from mailcensus.cli.talk import TalkHandler
+from mailcensus.cli.verbs import Verbs, example
+
+APP = typer.Typer(
+    cls=Verbs,
+    help="A census of the cryptographic keys that mail servers show, and of who shares them with whom.",
+    epilog=example("mailcensus demo"),
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+APP.command(epilog=example("mailcensus init study --prefixes prefixes.txt"))(init.init)
+APP.command(epilog=example("mailcensus population study", "mailcensus population study --list"))(
+    population.population
+)
+APP.command(
+    epilog=example("mailcensus grab localhost:25", "mailcensus grab [::1]:20993 --protocol imaps --json")
+)(grab.grab)
+APP.command(epilog=example("mailcensus ports"))(ports.ports)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mailcensus {__version__}")
+        raise typer.Exit
+
+
+@APP.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Nothing of its own; see the verbs."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The `mailcensus` command; ends the process with an exit status (`verbs.Exit`)."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    logging.basicConfig(handlers=[TalkHandler()])
+    APP(list(sys.argv[1:] if arguments is None else arguments), prog_name="mailcensus")
