@@ -181,7 +181,8 @@ def test_without_a_common_algorithm_the_kexinit_is_kept(changes: dict[str, objec
 )
 def test_a_guess_is_passed_over_where_it_was_wrong(kex: tuple[str, ...], guess: tuple[bytes, ...]) -> None:
     algorithms = kexinit(kex=kex, host_key=("ssh-ed25519",), guess_follows=True)
-    exchange = converse(Peer(ED25519, algorithms=algorithms, guess=guess), SshExchange(SETTINGS))
+    client = SshExchange(SETTINGS, host_key_algorithms=("ssh-ed25519",))
+    exchange = converse(Peer(ED25519, algorithms=algorithms, guess=guess), client)
     assert exchange.outcome is Outcome.OK
 
 

@@ -15,19 +15,20 @@ from mailcensus.wire.signatures import verifies
 from mailcensus.wire.ssh.packet import Reader, write_string
 
 DEFAULT_ALGORITHMS = (
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
     "rsa-sha2-512",
     "rsa-sha2-256",
     "ssh-rsa",
-    "ssh-dss",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "ssh-ed25519",
     "ssh-ed448",
+    "ssh-dss",
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
-"""What we ask for when nothing else is asked for: one plain key, the newest kind the server has."""
+"""What we ask for when nothing else is asked for. A server shows one key a connection; RSA comes first, then ECDSA,
+because those are the kinds that TLS uses too: a key shared between SSH and TLS can only be met among them."""
 
 
 def host_key_record(blob: bytes, spki: bytes | None) -> SshHostKey:
