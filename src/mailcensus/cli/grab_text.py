@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from mailcensus.model import Certificate, Grab, Observation, Outcome, Ssh, SshHostKey, Tls, TlsMode
-from mailcensus.report.visible import visible
+from mailcensus.wire.visible import visible
 from mailcensus.wire.certificates import parse_certificate
 
 _LABEL_COLUMNS = 16

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mailcensus.report.visible import visible
+from mailcensus.wire.visible import visible
 
 _NAMES = frozenset({"port", "port_a", "port_b", "cluster"})
 """Columns whose numbers are names and get no digit groups."""

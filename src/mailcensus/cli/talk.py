@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from rich.console import Console
 from rich.text import Text
 
-from mailcensus.report.visible import visible
+from mailcensus.wire.visible import visible
 
 TALK = Console(stderr=True, highlight=False, soft_wrap=True)
 """Looks up `sys.stderr` at each use."""
