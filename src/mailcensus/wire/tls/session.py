@@ -294,7 +294,9 @@ class Session:
             flight = certificate
         verify_data = schedule.finished(client_handshake, self._hash.digest())
         flight += b"\x14" + len(verify_data).to_bytes(3, "big") + verify_data
-        self._out.append(_CHANGE_CIPHER_SPEC + writing.seal(ContentType.HANDSHAKE, flight))
+        # Once, before our second flight (RFC 8446 appendix D.4): after a retry, the second hello was that.
+        change = b"" if self.observer.retry else _CHANGE_CIPHER_SPEC
+        self._out.append(change + writing.seal(ContentType.HANDSHAKE, flight))
         self._writing = Protection13(suite, client_secret)
         self._reading = Protection13(suite, server_secret)
         self.phase = Phase.OPEN
