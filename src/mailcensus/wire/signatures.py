@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
@@ -36,10 +38,14 @@ def verifies(
     return True
 
 
+_load = lru_cache(maxsize=4096)(load_der_public_key)
+"""Loading a key costs as much as verifying with it, and one host shows its key on many services."""
+
+
 def _verify(
     spki: bytes, signature: bytes, signed: bytes, digest: HashAlgorithm | None, pss: padding.PSS | None
 ) -> None:
-    key = load_der_public_key(spki)
+    key = _load(spki)
     if digest is None:
         if not isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             raise UnsupportedAlgorithm("a signature without a hash")
