@@ -26,7 +26,7 @@ from realservers.ports import fresh_network
 from realservers.process import RunningServer
 
 CLUSTERS = (frozenset({"mx1", "mx2", "mx3"}), frozenset({"mx5", "mx6"}))
-"""Hosts linked by shared keys; mx4 stands alone."""
+"""Hosts linked by shared keys, largest first; mx4 stands alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
