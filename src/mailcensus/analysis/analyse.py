@@ -15,7 +15,7 @@ from mailcensus.analysis.catalogue import TABLES, TableSpec
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import schema_of
-from mailcensus.study import StudyError
+from mailcensus.study import StageFailed, StudyError
 
 LIST_SEPARATOR = " "
 """Between the members of a list in CSV."""
@@ -37,7 +37,7 @@ def write_tables(tables: Mapping[str, pa.Table], directory: Path) -> None:
     """Write each table as Parquet and as CSV, `<name>.parquet` and `<name>.csv`, replacing earlier ones.
 
     Raises:
-        StudyError: they cannot be written.
+        StageFailed: they cannot be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def write_tables(tables: Mapping[str, pa.Table], directory: Path) -> None:
             with _replacing(directory / f"{name}.csv") as path:
                 pyarrow.csv.write_csv(flat(table), path)
     except OSError as error:
-        raise StudyError(f"{directory}: tables cannot be written: {error}") from error
+        raise StageFailed(f"{directory}: tables cannot be written: {error}") from error
 
 
 @contextmanager

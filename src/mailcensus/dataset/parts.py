@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from mailcensus.dataset.columns import table_of
 from mailcensus.dataset.files import sync
 from mailcensus.model import schema_of
-from mailcensus.study import StudyError
+from mailcensus.study import StageFailed
 
 COMPRESSION = "zstd"
 ROW_GROUP_ROWS = 122_880
@@ -99,7 +99,7 @@ class PartWriter:
         """Make rows one durable part; none is visible before all are.
 
         Raises:
-            StudyError: they could not be written (disk full); nothing of them is visible then.
+            StageFailed: they could not be written (disk full); nothing of them is visible then.
         """
         if rows:
             number = self._next
@@ -134,7 +134,7 @@ class PartWriter:
             sync(self._directory)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise StudyError(_cannot_write(final, error)) from error
+            raise StageFailed(_cannot_write(final, error)) from error
 
     def _clean(self) -> None:
         for temporary in self._directory.glob(".part-*.tmp"):

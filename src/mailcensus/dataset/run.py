@@ -21,7 +21,7 @@ from mailcensus.dataset.files import replace_file
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.model import Run
-from mailcensus.study import StudyError
+from mailcensus.study import StageFailed, StudyError
 
 
 class StageState(StrEnum):
@@ -41,6 +41,8 @@ class StageProgress:
     """ISO 8601, UTC; when it first began."""
     position: int = 0
     """Addresses of the permuted population that are done with (discover)."""
+    order: str | None = None
+    """Identity of the order of asking that the position counts in (discover)."""
     interruptions: int = 0
     """How often it was taken up again."""
 
@@ -122,12 +124,15 @@ class CurrentRun:
         """How far a stage has come."""
         return self._record.stages.get(name, StageProgress())
 
-    def begin(self, name: str, now: datetime) -> StageProgress:
-        """Begin a stage or take it up again; a stage that is done stays done."""
+    def begin(self, name: str, now: datetime, order: str | None = None) -> StageProgress:
+        """Begin a stage, with the order its position will count in, or take it up again.
+
+        A stage that is done stays done.
+        """
         progress = self.stage(name)
         match progress.state:
             case StageState.NOT_STARTED:
-                self._store(name, StageProgress(StageState.RUNNING, now.isoformat()))
+                self._store(name, StageProgress(StageState.RUNNING, now.isoformat(), order=order))
             case StageState.RUNNING:
                 self._store(name, replace(progress, interruptions=progress.interruptions + 1))
             case StageState.DONE:
@@ -170,7 +175,7 @@ class CurrentRun:
         try:
             replace_file(path, (json.dumps(asdict(record), indent=1) + "\n").encode())
         except OSError as error:
-            raise StudyError(
+            raise StageFailed(
                 f"{path}: cannot be written ({error.strerror or error}); mend it and run the same command again"
             ) from error
         self._record = record

@@ -11,7 +11,7 @@ from time import perf_counter
 from mailcensus.model import Grab, Observation, Outcome, Stage
 from mailcensus.probe.dialer import Dialer, Excluded
 from mailcensus.probe.transport import GrabTransport
-from mailcensus.study import Settings, StudyError
+from mailcensus.study import Settings, StageFailed
 from mailcensus.wire.exchange import Exchange, ExchangeSettings
 from mailcensus.wire.exchanges import exchange_for
 from mailcensus.wire.services import Service
@@ -52,7 +52,7 @@ class Grabber:
             server_name: TLS server name indication.
 
         Raises:
-            StudyError: this machine cannot open connections (file descriptors, ports, memory).
+            StageFailed: this machine cannot open connections (file descriptors, ports, memory).
         """
         if port is None:
             port = self._settings.ports.get(service.name, service.port)
@@ -130,10 +130,10 @@ def _connect_failure(error: OSError) -> tuple[Outcome, str]:
     """What a failed connect means for the record.
 
     Raises:
-        StudyError: the trouble is on this machine.
+        StageFailed: the trouble is on this machine.
     """
     if error.errno in _OUR_TROUBLE:
-        raise StudyError(
+        raise StageFailed(
             f"cannot open another connection ({error.strerror or error}); "
             "lower politeness.in_flight or raise the limit (ulimit -n) and run the same command again"
         ) from error

@@ -56,6 +56,11 @@ class Study:
         return self.directory / "data"
 
     @property
+    def analysis(self) -> Path:
+        """Where the analysis tables are, `<name>.parquet` and `<name>.csv` each."""
+        return self.data / "analysis"
+
+    @property
     def report(self) -> Path:
         """Where the report is written."""
         return self.directory / "report"
