@@ -11,7 +11,19 @@ from typing import Annotated
 import typer
 
 from mailcensus import __version__
-from mailcensus.cli import grab, init, population, ports
+from mailcensus.cli import (
+    analyse,
+    collect,
+    demo,
+    discover,
+    grab,
+    init,
+    lab,
+    population,
+    ports,
+    report,
+    run,
+)
 from mailcensus.cli.talk import TalkHandler
 from mailcensus.cli.verbs import Verbs, example
 
@@ -26,13 +38,28 @@ APP = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+LAB = typer.Typer(help="Serve a population of mail hosts on loopback; print its truth.", no_args_is_help=True)
+
 APP.command(epilog=example("mailcensus init study --prefixes prefixes.txt"))(init.init)
+APP.command(epilog=example("mailcensus run study"))(run.run)
 APP.command(epilog=example("mailcensus population study", "mailcensus population study --list"))(
     population.population
 )
+APP.command(epilog=example("mailcensus discover study"))(discover.discover)
+APP.command(epilog=example("mailcensus collect study"))(collect.collect)
+APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study --table clusters --json"))(
+    analyse.analyse
+)
+APP.command(epilog=example("mailcensus report study"))(report.report)
 APP.command(
     epilog=example("mailcensus grab localhost:25", "mailcensus grab [::1]:20993 --protocol imaps --json")
 )(grab.grab)
+APP.command(epilog=example("mailcensus demo"))(demo.demo)
+APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
+LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
+    lab.serve
+)
+LAB.command(epilog=example("mailcensus lab truth --size 40"))(lab.truth)
 APP.command(epilog=example("mailcensus ports"))(ports.ports)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from mailcensus.model import Certificate, Grab, Observation, Outcome, Ssh, SshHostKey, Tls, TlsMode
-from mailcensus.wire.visible import visible
 from mailcensus.wire.certificates import parse_certificate
+from mailcensus.wire.visible import visible
 
 _LABEL_COLUMNS = 16
 _STYLES = {Outcome.OK: "bold green", Outcome.NO_STARTTLS: "bold yellow", Outcome.RATE_LIMITED: "bold yellow"}

@@ -1,0 +1,57 @@
+"""`mailcensus run`: every stage of a study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
+from mailcensus.cli.stages import (
+    current_run,
+    open_study,
+    run_analysis,
+    run_collection,
+    run_discovery,
+    run_report,
+)
+from mailcensus.cli.talk import say
+from mailcensus.dataset.run import run_file
+from mailcensus.study import Study
+
+
+def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Run every stage of the study: discover, collect, analyse, report.
+
+    Interrupt it at any time and run it again to go on where it stopped. Prints the path of the report; with --json,
+    one object with the run and its headline numbers. A run that is complete stays as it is: to ask everybody again
+    beside it, remove data/run.json.
+    """
+    study = open_study(directory)
+    with current_run(study) as current:
+        discovered = run_discovery(study, current, quiet=quiet)
+        collected = run_collection(study, current, quiet=quiet)
+        page = study.report / "index.html"
+        if discovered or collected or not _is_current(study, page):
+            page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
+        elif not quiet:
+            say(f"run {current.run_id} is complete; nothing to do")
+        if as_json:
+            print_json({"run_id": current.run_id, "report": page, "summary": _summary(study)})
+        else:
+            sys.stdout.write(f"{page}\n")
+
+
+def _is_current(study: Study, page: Path) -> bool:
+    """Whether the report was written after the last stage of the run was."""
+    try:
+        return page.stat().st_mtime_ns >= run_file(study.data).stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+
+
+def _summary(study: Study) -> dict[str, object]:
+    """Headline numbers by name, from the tables on disk."""
+    from mailcensus.analysis.analyse import read_tables
+
+    return {row["name"]: row["value"] for row in read_tables(study.analysis)["summary"].to_pylist()}

@@ -1,0 +1,111 @@
+"""The stages of a study as the verbs run them, with their progress.
+
+Analysis and report are imported where they are used: they bring DuckDB and matplotlib, and a second or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from mailcensus.cli.progress import Snapshot, StageTalk
+from mailcensus.cli.talk import waiting
+from mailcensus.dataset.run import CurrentRun, StageState, read_run
+from mailcensus.discovery.resumable import STAGE as DISCOVER
+from mailcensus.discovery.resumable import discover_in_run
+from mailcensus.discovery.stage import Progress
+from mailcensus.probe.collect import STAGE as COLLECT
+from mailcensus.probe.collect import check_settings, collect
+from mailcensus.probe.collector import CollectProgress
+from mailcensus.study import Study, StudyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def open_study(directory: Path) -> Study:
+    """A study whose settings make sense to every stage.
+
+    Raises:
+        StudyError: they do not; before anybody is asked anything.
+    """
+    study = Study.open(directory)
+    check_settings(study)
+    return study
+
+
+def current_run(study: Study) -> CurrentRun:
+    """The run to work on; a context manager.
+
+    Raises:
+        StudyError: another process works on it.
+    """
+    return CurrentRun(study.data, datetime.now(UTC))
+
+
+def stage_state(study: Study, stage: str) -> StageState:
+    """How far a stage of the current run is, without taking the run up."""
+    run = read_run(study.data)
+    return run.stages[stage].state if run is not None and stage in run.stages else StageState.NOT_STARTED
+
+
+def run_discovery(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Discover; False where that was done already."""
+    if run.stage(DISCOVER).state is StageState.DONE:
+        return False
+    with StageTalk("discover", quiet=quiet) as talk:
+
+        def show(progress: Progress) -> None:
+            talk.show(
+                Snapshot(progress.done, progress.total, "addresses", progress.hits, progress.done, "answer")
+            )
+
+        uvloop.run(discover_in_run(study, run, show))
+    return True
+
+
+def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Collect; False where that was done already.
+
+    Raises:
+        StudyError: discovery is not done: hits that came later would never be asked.
+    """
+    if run.stage(COLLECT).state is StageState.DONE:
+        return False
+    if run.stage(DISCOVER).state is not StageState.DONE:
+        raise StudyError(
+            f"{study.directory}: discovery is not done; run: mailcensus discover {study.directory}"
+        )
+    with StageTalk("collect", quiet=quiet) as talk:
+
+        def show(progress: CollectProgress) -> None:
+            note = f"{progress.waiting:,} asked again later" if progress.waiting else ""
+            hosts = progress.hosts_done, progress.hosts
+            talk.show(Snapshot(*hosts, "hosts", progress.ok, progress.grabs, "grabs ok", note))
+
+        uvloop.run(collect(study, run, show))
+    return True
+
+
+def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:
+    """Analyse what there is, and write the tables."""
+    from mailcensus.analysis.analyse import analyse, write_tables
+    from mailcensus.dataset.tables import Dataset
+
+    with waiting("analyse", quiet=quiet):
+        tables = analyse(Dataset(study.data))
+        write_tables(tables, study.analysis)
+    return tables
+
+
+def run_report(study: Study, tables: Mapping[str, pa.Table], *, quiet: bool) -> Path:
+    """Write the report; gives the path of its first page."""
+    from mailcensus.dataset.tables import Dataset
+    from mailcensus.report import build_report
+
+    with waiting("report", quiet=quiet):
+        return build_report(study, tables, Dataset(study.data))
