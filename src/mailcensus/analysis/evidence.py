@@ -99,9 +99,10 @@ def _plain(grabs: ibis.Table) -> ibis.Table:
 
 
 def _services(grabs: ibis.Table) -> pa.Table:
-    asked = (
-        grabs.group_by("service", "protocol", "tls_mode").agg(port=grabs.port.min()).to_pyarrow().to_pylist()
+    services = grabs.group_by("service").agg(
+        protocol=grabs.protocol.min(), tls_mode=grabs.tls_mode.min(), port=grabs.port.min()
     )
+    asked = services.to_pyarrow().to_pylist()
     for row in asked:
         known = SERVICE_BY_NAME.get(row["service"])
         row["port"] = known.port if known else row["port"]

@@ -1,0 +1,199 @@
+"""The analyses equal an independent, slow count on many random populations."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from statistics import mean, median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mailcensus.analysis.analyse import analyse
+from mailcensus.dataset.tables import Dataset
+from population import PORTS, Population, address, crowd, is_odd, name, populations, spki
+
+Rows = list[dict[str, Any]]
+
+
+def tables(population: Population) -> dict[str, Rows]:
+    with TemporaryDirectory() as directory:
+        population.write(Path(directory))
+        return {name: table.to_pylist() for name, table in analyse(Dataset(Path(directory))).items()}
+
+
+@pytest.mark.parametrize("seed", [2026, 2027, 2028])
+def test_every_table_equals_a_brute_force_count_over_many_populations(seed: int) -> None:
+    check(crowd(seed, 60))
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(populations())
+def test_every_table_equals_a_brute_force_count_over_odd_populations(population: Population) -> None:
+    check(population)
+
+
+def check(population: Population) -> None:
+    found = tables(population)
+    check_clusters(population, found)
+    check_shared_keys(population, found)
+    check_pairs(population, found)
+    check_cross_protocol(population, found)
+    check_statistics(population, found)
+    check_summary(population, {row["name"]: row for row in found["summary"]})
+
+
+def services_of(population: Population, ips: set[str], keys: set[int]) -> list[str]:
+    shown = {service for key in keys for ip, service in population.by_key[key] if ip in ips}
+    return sorted(shown, key=lambda service: PORTS[service])
+
+
+def names_of(population: Population, keys: set[int]) -> list[str]:
+    shown = {
+        name(key, is_odd(ip)) for ip, service, key in population.showings if service != "ssh" and key in keys
+    }
+    return sorted(shown)[:10]
+
+
+def check_clusters(population: Population, found: dict[str, Rows]) -> None:
+    expected = population.clusters
+    shared = {key for key, ips in population.holders.items() if len(ips) > 1}
+    assert [row["cluster"] for row in found["clusters"]] == list(range(1, len(expected) + 1))
+    for ips, row in zip(expected, found["clusters"], strict=True):
+        keys = {key for key in shared if population.holders[key] <= ips}
+        via = {
+            key: {service == "ssh" for _, service, shown in population.showings if shown == key}
+            for key in keys
+        }
+        largest = max(keys, key=lambda key: (len(population.holders[key]), -key))
+        assert row == {
+            "cluster": row["cluster"],
+            "hosts": len(ips),
+            "keys": len(keys),
+            "ssh_keys": sum(True in ways for ways in via.values()),
+            "tls_keys": sum(False in ways for ways in via.values()),
+            "services": services_of(population, ips, keys),
+            "first_ip": min(ips, key=address),
+            "largest_key": spki(largest),
+            "largest_key_hosts": len(population.holders[largest]),
+            "common_names": names_of(population, keys),
+        }
+    hosts = [(number, ip) for number, ips in enumerate(expected, 1) for ip in sorted(ips, key=address)]
+    assert [(row["cluster"], row["ip"]) for row in found["cluster_hosts"]] == hosts
+    for row in found["cluster_hosts"]:
+        keys = {key for key in shared if row["ip"] in population.holders[key]}
+        assert (row["keys"], row["services"]) == (len(keys), services_of(population, {row["ip"]}, keys))
+    number = {ip: cluster for cluster, ip in hosts}
+    links = {(number[ip], ip, spki(key)) for key in shared for ip in population.holders[key]}
+    assert {(row["cluster"], row["ip"], row["spki_sha256"]) for row in found["cluster_links"]} == links
+    assert len(found["cluster_links"]) == len(links)
+    for row in found["cluster_links"]:
+        assert row["services"] == services_of(population, {row["ip"]}, {int(row["spki_sha256"], 16)})
+        assert row["ports"] == [PORTS[service] for service in row["services"]]
+
+
+def check_shared_keys(population: Population, found: dict[str, Rows]) -> None:
+    shared = [(key, ips) for key, ips in population.holders.items() if len(ips) > 1]
+    shared.sort(key=lambda item: (-len(item[1]), item[0]))
+    assert [(row["spki_sha256"], row["hosts"]) for row in found["shared_keys"]] == [
+        (spki(key), len(ips)) for key, ips in shared
+    ]
+    for (key, ips), row in zip(shared, found["shared_keys"], strict=True):
+        tls_ips = {ip for ip, service in population.by_key[key] if service != "ssh"}
+        services = services_of(population, ips, {key})
+        via = "tls" if "ssh" not in services else "both" if tls_ips else "ssh"
+        assert (row["services"], row["via"], row["bits"]) == (services, via, 1024 + key)
+        assert row["certificates"] == len({is_odd(ip) for ip in tls_ips})
+        assert row["common_names"] == names_of(population, {key})
+        assert ips <= population.clusters[row["cluster"] - 1]
+    for via in ("ssh", "tls"):
+        showings = {
+            (key, ip) for ip, service, key in population.showings if (service == "ssh") == (via == "ssh")
+        }
+        rows = [row for row in found["most_shared"] if row["via"] == via]
+        assert bool(rows) == bool(showings)
+        if rows:
+            counts = Counter(key for key, _ in showings)
+            top = max(counts, key=lambda key: (counts[key], -key))
+            assert (rows[0]["spki_sha256"], rows[0]["hosts"]) == (spki(top), counts[top])
+            assert rows[0]["hosts_showing"] == len({ip for _, ip in showings})
+
+
+def check_pairs(population: Population, found: dict[str, Rows]) -> None:
+    within = {
+        row["ports"]: (row["hosts"], row["keys"], row["hosts_showing_both"]) for row in found["within_host"]
+    }
+    assert within == population.within_host()
+    for row in found["within_host"]:
+        assert row["reading"] == ("serious" if "ssh" in (row["service_a"], row["service_b"]) else "normal")
+        assert row["port_a"] < row["port_b"]
+    assert {row["ports"]: (row["links"], row["keys"]) for row in found["port_pairs"]} == population.links()
+
+
+def check_cross_protocol(population: Population, found: dict[str, Rows]) -> None:
+    by_ssh = {(key, ip) for ip, service, key in population.showings if service == "ssh"}
+    by_tls = {(key, ip) for ip, service, key in population.showings if service != "ssh"}
+    keys = {key for key, _ in by_ssh} & {key for key, _ in by_tls}
+    expected = {
+        spki(key): (
+            "same_host" if any(k == key for k, _ in by_ssh & by_tls) else "across_hosts",
+            len(population.holders[key]),
+            sum(k == key for k, _ in by_ssh),
+            sum(k == key for k, _ in by_tls),
+            sum(k == key for k, _ in by_ssh & by_tls),
+        )
+        for key in keys
+    }
+    assert {
+        row["spki_sha256"]: (
+            row["reading"],
+            row["hosts"],
+            row["ssh_hosts"],
+            row["tls_hosts"],
+            row["both_hosts"],
+        )
+        for row in found["cross_protocol"]
+    } == expected
+    same = sorted(by_ssh & by_tls, key=lambda item: (address(item[1]), item[0]))
+    assert [(row["spki_sha256"], row["ip"]) for row in found["cross_protocol_hosts"]] == [
+        (spki(key), ip) for key, ip in same
+    ]
+
+
+def check_statistics(population: Population, found: dict[str, Rows]) -> None:
+    sizes = [len(ips) for ips in population.clusters]
+    counts = Counter(sizes)
+    assert [(row["size"], row["clusters"], row["hosts"]) for row in found["cluster_sizes"]] == [
+        (size, counts[size], size * counts[size]) for size in sorted(counts)
+    ]
+    statistics = {row["name"]: row["value"] for row in found["cluster_statistics"]}
+    assert (statistics["clusters"], statistics["hosts"]) == (len(sizes), sum(sizes))
+    if not sizes:
+        assert statistics["median"] is statistics["mode"] is statistics["biggest"] is None
+        return
+    assert statistics["biggest"] == max(sizes)
+    assert statistics["median"] == median(sizes)
+    assert abs(statistics["mean"] - mean(sizes)) < 1e-9
+    assert statistics["mode"] == min(size for size in counts if counts[size] == max(counts.values()))
+    cuts = quantiles(sizes * (2 if len(sizes) == 1 else 1), n=100, method="inclusive")
+    for percent in (25, 75, 90, 99):
+        assert abs(statistics[f"p{percent}"] - cuts[percent - 1]) < 1e-9
+
+
+def check_summary(population: Population, rows: dict[str, dict[str, Any]]) -> None:
+    values = {name: row["value"] for name, row in rows.items()}
+    hosts, holders = population.hosts, population.holders
+    sharing = {ip for ips in holders.values() if len(ips) > 1 for ip in ips}
+    assert values["hosts_asked"] == values["hosts_connected"] == values["hosts_with_key"] == len(hosts)
+    assert values["keys"] == len(holders)
+    assert values["keys_shared"] == sum(len(ips) > 1 for ips in holders.values())
+    assert values["hosts_sharing"] == len(sharing)
+    assert rows["hosts_sharing"]["denominator"] == len(hosts)
+    assert rows["hosts_sharing"]["share"] == (len(sharing) / len(hosts) if hosts else None)
+    assert values["biggest_cluster"] == max(map(len, population.clusters), default=0)
+    assert values["grabs"] == values["grabs_ok"] == sum(len(by) for by in hosts.values())
+    assert values["grabs_rate_limited"] == 0
+    assert values["addresses_asked"] is None
