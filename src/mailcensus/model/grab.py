@@ -25,6 +25,10 @@ class Tls:
     version_name: Annotated[str | None, Column("negotiated version, e.g. TLSv1.3")] = None
     cipher_suite: Annotated[int | None, Column("IANA code, known to us or not", _U16)] = None
     cipher_suite_name: Annotated[str | None, Column("IANA name; null: a code we have no name for")] = None
+    sslv2_ciphers: Annotated[
+        tuple[str, ...] | None,
+        Column("cipher kinds of an SSLv2 server; null: not asked for SSLv2, or none spoken"),
+    ] = None
     group: Annotated[int | None, Column("key-exchange group, IANA code", _U16)] = None
     group_name: Annotated[str | None, Column("key-exchange group, IANA name")] = None
     dh_bits: Annotated[int | None, Column("size of the server's DH prime, in bits", _U32)] = None

@@ -16,8 +16,11 @@ from mailcensus.wire.errors import TlsError, WireError
 from mailcensus.wire.exchange import ExchangeSettings, Findings
 from mailcensus.wire.services import Service
 from mailcensus.wire.tls.hello import PROFILES
-from mailcensus.wire.tls.session import Phase, Session
+from mailcensus.wire.tls.phase import Phase
+from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPairs
+from mailcensus.wire.tls.sslv2 import VERSION as SSL_2_0
+from mailcensus.wire.tls.sslv2 import Sslv2Session
 
 
 class Conversation:
@@ -45,7 +48,7 @@ class Conversation:
         self._dialogue: Dialogue = service.dialogue(
             settings, self._findings, starttls=service.tls_mode is TlsMode.STARTTLS
         )
-        self._session: Session | None = None
+        self._session: Session | Sslv2Session | None = None
         self.stage = Stage.TLS if service.tls_mode is TlsMode.IMPLICIT else Stage.GREETING
         self.outcome: Outcome | None = None
         self.error: str | None = None
@@ -82,7 +85,7 @@ class Conversation:
         session = self._session
         if session is not None and session.spoken:
             self._findings.tls = session.record()
-            self._findings.certificates = session.observer.chain or ()
+            self._findings.certificates = session.chain or ()
         return self._findings
 
     # in the clear
@@ -104,23 +107,30 @@ class Conversation:
 
     def _begin_tls(self) -> bytes:
         self.stage = Stage.TLS
-        self._session = Session(
-            PROFILES[self._settings.hello_profile],
-            self._key_pairs,
-            server_name=self._settings.server_name,
-            alpn=(self._service.alpn,) if self._service.alpn else (),
-            limits=self._settings.limits,
-            finish=self._settings.finish_tls,
-        )
+        self._session = self._new_session()
         return self._session.start()
 
-    def _behind_tls(self, session: Session, data: bytes) -> bytes:
+    def _new_session(self) -> Session | Sslv2Session:
+        settings, service = self._settings, self._service
+        profile = PROFILES[settings.hello_profile]
+        if profile.versions == (SSL_2_0,):
+            return Sslv2Session(settings.limits)
+        return Session(
+            profile,
+            self._key_pairs,
+            server_name=settings.server_name,
+            alpn=(service.alpn,) if service.alpn else (),
+            limits=settings.limits,
+            finish=settings.finish_tls,
+        )
+
+    def _behind_tls(self, session: Session | Sslv2Session, data: bytes) -> bytes:
         if session.phase in (Phase.FLIGHT, Phase.FINISHING):
             return self._handshake(session, data)
         out = session.receive(data)
         return out + self._protected_text(session)
 
-    def _handshake(self, session: Session, data: bytes) -> bytes:
+    def _handshake(self, session: Session | Sslv2Session, data: bytes) -> bytes:
         out = session.receive(data)
         if session.phase is Phase.OBSERVED:
             self.outcome = Outcome.OK
@@ -130,7 +140,7 @@ class Conversation:
             out += self._protected_text(session)
         return out
 
-    def _open_protected(self, session: Session) -> bytes:
+    def _open_protected(self, session: Session | Sslv2Session) -> bytes:
         self.stage = Stage.SESSION
         if self._service.tls_mode is TlsMode.STARTTLS:
             text = self._dialogue.secured()
@@ -139,7 +149,7 @@ class Conversation:
             text = self._dialogue.open()
         return session.send(text) if text else b""
 
-    def _protected_text(self, session: Session) -> bytes:
+    def _protected_text(self, session: Session | Sslv2Session) -> bytes:
         text = session.plaintext()
         out = b""
         if text:

@@ -9,7 +9,8 @@ import pytest
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
 
 from mailcensus.wire.tls.hello import PROFILES
-from mailcensus.wire.tls.session import Phase, Session
+from mailcensus.wire.tls.phase import Phase
+from mailcensus.wire.tls.session import Session
 from tlspeer.openssl import identity, session
 
 HYBRIDS = {

@@ -20,10 +20,11 @@ from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls import session as session_module
 from mailcensus.wire.tls.codes import TLS_1_3, ContentType
 from mailcensus.wire.tls.hello import PROFILES, ClientHello
+from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.protection import Protection13
 from mailcensus.wire.tls.records import MessageReader
 from mailcensus.wire.tls.schedule import Schedule13, hkdf_expand_label
-from mailcensus.wire.tls.session import Phase, Session
+from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPair, KeyPairs, _CurvePair, _XPair
 from mailcensus.wire.tls.suites import suite_of
 

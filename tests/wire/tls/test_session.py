@@ -14,7 +14,8 @@ from mailcensus.wire.errors import LimitExceeded, TlsAlert, TlsError, WireError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.hello import PROFILES
-from mailcensus.wire.tls.session import Phase, Session
+from mailcensus.wire.tls.phase import Phase
+from mailcensus.wire.tls.session import Session
 from tlspeer.groups import dh_pem, ffdhe2048
 from tlspeer.openssl import OpensslPeer, identity, session, shake
 

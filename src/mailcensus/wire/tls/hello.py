@@ -48,6 +48,12 @@ _SUITES_OLD = (
     0x00BE, 0x0045, 0x00C4, 0x0088, 0x00BA, 0x0041, 0x00C0, 0x0084, 0x009A, 0x0096,
     0xC008, 0xC012, 0x0016, 0x0013, 0x000A, 0xC007, 0xC011, 0x0005, 0x0004,
 )  # fmt: skip
+_SUITES_WEAK = (
+    # NULL, export, DES, IDEA and RC4 export-1024 suites: what only a broken server still takes
+    0x0001, 0x0002, 0x003B, 0xC006, 0xC010, 0x0003, 0x0006, 0x0008, 0x000B, 0x000E, 0x0011, 0x0014,
+    0x0009, 0x000C, 0x000F, 0x0012, 0x0015, 0x0007, 0x0062, 0x0063, 0x0064, 0x0065,
+)  # fmt: skip
+_SCSV = 0x00FF
 _SCHEMES = (
     0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
     0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0402, 0x0302, 0x0203, 0x0201, 0x0202,
@@ -84,8 +90,37 @@ POST_QUANTUM = replace(
     key_shares=(0x11EC, 29),
 )
 
+LEGACY_WEAK = HelloProfile(
+    name="legacy-weak-2026",
+    purpose="suites no sound client offers, for servers that refused all others",
+    versions=(TLS_1_2, TLS_1_1, TLS_1_0),
+    cipher_suites=(*_SUITES_WEAK, _SCSV),
+    groups=_GROUPS_CLASSICAL,
+    key_shares=(),
+    signature_schemes=_SCHEMES,
+)
+LEGACY_SSL_3 = HelloProfile(
+    name="legacy-sslv3-2026",
+    purpose="SSL 3.0 and nothing else, without extensions",
+    versions=(SSL_3_0,),
+    cipher_suites=(0x0039, 0x0038, 0x0035, 0x0033, 0x0032, 0x002F, *_SUITES_OLD, *_SUITES_WEAK, _SCSV),
+    groups=(),
+    key_shares=(),
+    signature_schemes=(),
+)
+LEGACY_SSL_2 = HelloProfile(
+    name="legacy-sslv2-2026",
+    purpose="SSL 2.0 with all its cipher kinds",
+    versions=(0x0002,),
+    cipher_suites=(),
+    groups=(),
+    key_shares=(),
+    signature_schemes=(),
+)
+
 PROFILES: dict[str, HelloProfile] = {
-    profile.name: profile for profile in (DEFAULT, TLS_1_2_ONLY, POST_QUANTUM)
+    profile.name: profile
+    for profile in (DEFAULT, TLS_1_2_ONLY, POST_QUANTUM, LEGACY_WEAK, LEGACY_SSL_3, LEGACY_SSL_2)
 }
 
 

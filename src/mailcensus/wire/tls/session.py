@@ -7,7 +7,6 @@ secret. RFC 8446 and RFC 5246; sans-IO.
 from __future__ import annotations
 
 import hashlib
-from enum import Enum, auto
 
 from mailcensus.model import Tls
 from mailcensus.wire.errors import LimitExceeded, ProtocolError, TlsAlert, TlsError
@@ -17,6 +16,7 @@ from mailcensus.wire.tls.finish12 import Finishing, obstacle
 from mailcensus.wire.tls.hello import ClientHello, HelloProfile, build_client_hello
 from mailcensus.wire.tls.messages import ServerHello, pull_key_share
 from mailcensus.wire.tls.observer import Observer
+from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.possession import signature_verifies, signed_content_13
 from mailcensus.wire.tls.protection import Protection, Protection13
 from mailcensus.wire.tls.reader import Reader
@@ -31,21 +31,6 @@ _MAX_RECORD = 2**14
 _HANDSHAKE, _ALERT = int(ContentType.HANDSHAKE), int(ContentType.ALERT)
 _CHANGE_CIPHER_SPEC_TYPE = int(ContentType.CHANGE_CIPHER_SPEC)
 _SERVER_HELLO, _FINISHED = int(HandshakeType.SERVER_HELLO), int(HandshakeType.FINISHED)
-
-
-class Phase(Enum):
-    """Where a session is."""
-
-    FLIGHT = auto()
-    """Reading the server's first flight."""
-    FINISHING = auto()
-    """TLS 1.2: our second flight is sent, the server's Finished is awaited."""
-    OPEN = auto()
-    """Both sides are finished: application data may flow."""
-    OBSERVED = auto()
-    """The first flight is read and the handshake will not be finished; `unfinished_reason` says why."""
-    CLOSED = auto()
-    """The server sent close_notify."""
 
 
 class Session:
@@ -134,6 +119,11 @@ class Session:
         if self._writing is not None:
             return self._writing.seal(ContentType.ALERT, alert)
         return b"\x15\x03\x03\x00\x02" + alert
+
+    @property
+    def chain(self) -> tuple[bytes, ...] | None:
+        """Certificates, exactly as sent."""
+        return self.observer.chain
 
     @property
     def spoken(self) -> bool:
