@@ -15,6 +15,7 @@ cannot leak. Wait for the end of the connection inside the block: the peer count
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,9 @@ from mailcensus.population.address import parse_address, reached_address
 from mailcensus.probe.deadlines import Deadlines
 from mailcensus.probe.politeness import Politeness, Ticket
 from mailcensus.study.settings import PolitenessSection
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a connect that say something about this machine and nothing about the peer."""
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
