@@ -11,15 +11,17 @@ from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES, TableSpec
+from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.report.chapters import CHAPTERS, SHOWN_COLUMNS, Chapter, ChapterSpec, FigurePart
 from mailcensus.report.cluster import Cluster, SharedKey
 from mailcensus.report.cluster_page import cluster_page
 from mailcensus.report.csv_files import write_table
-from mailcensus.report.evidence import certificate_notes, grabs_by_cluster, hosts_of, leaves_of
+from mailcensus.report.evidence import by_cluster, certificate_notes, cluster_grabs, hosts_of
 from mailcensus.report.figures import cluster_size_figure, save_figure
-from mailcensus.report.index_page import IndexPage, index_page
+from mailcensus.report.index_page import index_page
 from mailcensus.report.pages import Pages
 from mailcensus.report.table_view import TableView, analysis_view
 from mailcensus.study import Study
@@ -32,10 +34,8 @@ _PARTS = ("assets", "clusters", "figures", "tables", "index.html")
 def build_report(
     study: Study,
     tables: Mapping[str, pa.Table],
+    dataset: Dataset,
     *,
-    runs: pa.Table,
-    grabs: pa.Table,
-    certificates: pa.Table,
     made_at: datetime | None = None,
 ) -> Path:
     """Write the report of a study.
@@ -43,9 +43,7 @@ def build_report(
     Args:
         study: where it goes, and what was asked.
         tables: the analysis, by the names of `mailcensus.analysis.catalogue`.
-        runs: the dataset's runs.
-        grabs: the dataset's grabs.
-        certificates: the dataset's certificates; `der` is not needed.
+        dataset: the study's records; the report is of its newest run.
         made_at: the time printed on it; now, if not given.
     Returns:
         The path of `index.html`.
@@ -55,15 +53,26 @@ def build_report(
     folder.mkdir(parents=True)
     pages = Pages(study.settings.study.name, made_at or datetime.now(UTC))
     _copy_assets(folder)
+    (folder / "clusters").mkdir()
     for name, table in tables.items():
         write_table(folder / "tables" / f"{name}.csv", table)
     paged = min(tables["clusters"].num_rows, CLUSTER_PAGES_MAX)
-    _write_clusters(folder, pages, tables, grabs, certificates, last=paged)
+    run_id = newest_run(dataset)
+    for cluster in _clusters(tables, dataset, run_id, paged):
+        page = cluster_page(cluster, folder / "clusters", last=paged)
+        pages.write(folder / "clusters" / f"{cluster.number}.html", "cluster.html.j2", up="../", page=page)
     chapters = [chapter for spec in CHAPTERS if (chapter := _chapter(spec, tables, folder, paged)).views]
-    page: IndexPage = index_page(study.settings, tables, runs, grabs, chapters)
-    pages.write(folder / "index.html", "index.html.j2", up="", **page.context())
+    runs = of_run(dataset.table("runs"), run_id).to_pyarrow()
+    index = index_page(study.settings, tables, runs, chapters)
+    pages.write(folder / "index.html", "index.html.j2", up="", **index.context())
     _swap_in(folder, study.report)
     return study.report / "index.html"
+
+
+def newest_run(dataset: Dataset) -> str | None:
+    """The run the report is of: the newest with answers, else the newest that was recorded as asked."""
+    latest: str | None = dataset.table("runs").run_id.max().to_pyarrow().as_py()
+    return dataset.newest_run() or latest
 
 
 def _copy_assets(folder: Path) -> None:
@@ -93,32 +102,19 @@ def _cluster_sizes(table: pa.Table, folder: Path) -> FigurePart:
     return FigurePart("cluster-sizes", save_figure(figure, folder / "figures", "cluster-sizes"), caption)
 
 
-def _write_clusters(
-    folder: Path,
-    pages: Pages,
-    tables: Mapping[str, pa.Table],
-    grabs: pa.Table,
-    certificates: pa.Table,
-    *,
-    last: int,
-) -> None:
-    (folder / "clusters").mkdir()
-    for cluster in _clusters(tables, grabs, certificates):
-        if cluster.number <= last:
-            page = cluster_page(cluster, folder / "clusters", last=last)
-            path = folder / "clusters" / f"{cluster.number}.html"
-            pages.write(path, "cluster.html.j2", up="../", page=page)
-
-
-def _clusters(tables: Mapping[str, pa.Table], grabs: pa.Table, certificates: pa.Table) -> Iterator[Cluster]:
-    """Every cluster with its evidence, in the order of their numbers."""
-    notes = certificate_notes(certificates, leaves_of(grabs))
-    keys = _keys_by_cluster(tables["shared_keys"])
-    evidence = grabs_by_cluster(grabs, tables["cluster_hosts"])
-    for (number, links), (evident, own_grabs) in zip(_links(tables["cluster_links"]), evidence, strict=True):
+def _clusters(
+    tables: Mapping[str, pa.Table], dataset: Dataset, run_id: str | None, last: int
+) -> Iterator[Cluster]:
+    """The clusters up to `last` with their evidence, in the order of their numbers."""
+    paged = pc.field("cluster") <= last
+    grabs = cluster_grabs(dataset, run_id, tables["cluster_hosts"].filter(paged))
+    notes = certificate_notes(dataset, grabs)
+    keys = _keys_by_cluster(tables["shared_keys"].filter(paged))
+    links = _links(tables["cluster_links"].filter(paged))
+    for (number, own_links), (evident, own_grabs) in zip(links, by_cluster(grabs), strict=True):
         if number != evident:
             raise ValueError(f"cluster {number} has links, but the next evidence is of cluster {evident}")
-        yield Cluster(number, keys[number], links, hosts_of(own_grabs, notes), notes)
+        yield Cluster(number, keys[number], own_links, hosts_of(own_grabs, notes), notes)
 
 
 def _links(table: pa.Table) -> Iterator[tuple[int, list[tuple[str, str, tuple[str, ...]]]]]:

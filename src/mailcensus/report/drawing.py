@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement, product
+from itertools import combinations, combinations_with_replacement, pairwise, product
 
-from mailcensus.report.layout import SPACING, Blob, Point, place, ring
+from mailcensus.report.layout import SPACING, Blob, Point, place, ring, tree
 
 HOSTS_DRAWN_MAX = 1_500
 """Clusters with more hosts draw roles in the view of hosts and keys."""
@@ -21,6 +21,7 @@ PAIRED_HOSTS_MAX = 40
 """Clusters with more hosts draw roles in the host-to-host view, where links grow with the square."""
 PAIRED_LINES_MAX = 800
 EDGES_MAX = 6_000
+ROLE_LINES_MAX = 600
 ROLES_MAX = 1_200
 _ROLE_SIZE_MIN = 4
 """Smaller roles are drawn host by host even in a large cluster."""
@@ -108,10 +109,7 @@ def keys_drawing(roles: Sequence[Role]) -> Drawing:
     bundles = _key_bundles(drawn)
     blobs = [Blob(len(bundle)) for bundle in bundles] + [_blob(unit) for unit in drawn]
     where = {key: i for i, bundle in enumerate(bundles) for key in bundle}
-    links = sorted(
-        {(where[key], len(bundles) + u) for u, unit in enumerate(drawn) for key, _ in unit.role.shows}
-    )
-    placed = place(blobs, links)
+    placed = place(blobs, _around_rarest_keys(bundles, drawn, where))
     nodes, number = _key_nodes(bundles, placed)
     edges: list[Edge] = []
     for unit, points in zip(drawn, placed[len(bundles) :], strict=True):
@@ -136,9 +134,12 @@ def hosts_drawing(roles: Sequence[Role]) -> Drawing:
     remark = "Hosts that show the same keys on the same services are drawn as one node."
     if len(roles) > ROLES_MAX:
         remark += f" The {ROLES_MAX:,} largest of {len(roles):,} such groups are drawn."
-    strongest = sorted(links, key=lambda link: (-_lines(kept, link), link))[:EDGES_MAX]
+    strongest = sorted(links, key=lambda link: (-_lines(kept, link), link))[:ROLE_LINES_MAX]
     if len(strongest) < len(links):
-        remark += f" {len(links) - EDGES_MAX:,} lines that stand for the fewest hosts are left out."
+        remark += (
+            f" The {len(strongest):,} lines that stand for the most pairs of hosts are drawn, of {len(links):,};"
+            " hosts without one of them are not. The view of hosts and keys shows all."
+        )
     return _role_by_role(kept, links, strongest, remark)
 
 
@@ -179,6 +180,28 @@ def _key_bundles(drawn: Sequence[_Unit]) -> list[list[int]]:
     for key in sorted(shown_by):
         bundles[tuple(shown_by[key])].append(key)
     return list(bundles.values())
+
+
+def _around_rarest_keys(
+    bundles: Sequence[Sequence[int]], drawn: Sequence[_Unit], where: Mapping[int, int]
+) -> list[int | None]:
+    """Parents for the layout: hosts around the rarest key they show, keys around a more shared one.
+
+    The most shared key is in the middle; a key that shares no host with a key placed before it goes there too.
+    """
+    shared = Counter(dict.fromkeys(range(len(bundles)), 0))
+    for unit in drawn:
+        shared.update({where[key]: len(unit.role.hosts) for key, _ in unit.role.shows})
+    rank = {bundle: i for i, (bundle, _) in enumerate(shared.most_common())}
+    root = min(rank, key=rank.__getitem__)
+    together: set[tuple[int, int]] = set()
+    rarest = []
+    for unit in drawn:
+        own = sorted({where[key] for key, _ in unit.role.shows}, key=rank.__getitem__)
+        together.update(pairwise(own))
+        rarest.append(own[-1])
+    parents = tree(len(bundles), sorted(together), root)
+    return [*parents, *rarest]
 
 
 def _key_nodes(
@@ -231,13 +254,19 @@ def _host_by_host(roles: Sequence[Role], links: Counter[_RoleLink]) -> Drawing:
 def _role_by_role(
     roles: Sequence[Role], links: Counter[_RoleLink], drawn: Sequence[_RoleLink], remark: str
 ) -> Drawing:
-    joined = sorted({(u, v) for u, v, _ in links if u != v})
-    placed = place([Blob(1, weight=len(role.hosts)) for role in roles], joined)
+    ends = sorted({end for u, v, _ in drawn for end in (u, v)})
+    number = {role: i for i, role in enumerate(ends)}
+    joined = sorted({(number[u], number[v]) for u, v, _ in drawn if u != v})
+    blobs = [Blob(1, weight=len(roles[end].hosts)) for end in ends]
+    placed = place(blobs, tree(len(blobs), joined, max(range(len(blobs)), key=lambda i: blobs[i].weight)))
     nodes = [
-        Node("host" if len(role.hosts) == 1 else "role", role.hosts, points[0])
-        for role, points in zip(roles, placed, strict=True)
+        Node("host" if len(roles[end].hosts) == 1 else "role", roles[end].hosts, points[0])
+        for end, points in zip(ends, placed, strict=True)
     ]
-    edges = [Edge(link[0], link[1], link[2], _lines(roles, link), links[link]) for link in drawn]
+    edges = [
+        Edge(number[u], number[v], pair, _lines(roles, (u, v, pair)), links[u, v, pair])
+        for u, v, pair in drawn
+    ]
     return Drawing(nodes, edges, remark)
 
 

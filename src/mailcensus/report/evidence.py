@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_GRAB_COLUMNS = ("ip", "port", "service", "started_at", "outcome", "stage", "error", "greeting", "software")
-_TLS_FIELDS = ("version_name", "cipher_suite_name", "leaf_sha256", "spki_sha256")
+from mailcensus.dataset.tables import Dataset, final_grabs
+
 _NAMES_MAX = 12
 
 
@@ -72,53 +72,52 @@ class KeyEvidence:
     certificates: set[str] = field(default_factory=set)
 
 
-def certificate_notes(certificates: pa.Table, leaves: pa.ChunkedArray) -> dict[str, CertificateNote]:
-    """Notes on the certificates whose SHA-256 is among `leaves`."""
-    wanted = certificates.filter(pc.is_in(certificates["sha256"], value_set=pc.unique(leaves)))
-    columns = wanted.select(["sha256", "common_name", "sans", "not_after"])
+def certificate_notes(dataset: Dataset, grabs: pa.Table) -> dict[str, CertificateNote]:
+    """Notes on the leaf certificates of these flat grabs."""
+    table = dataset.table("certificates").select("sha256", "common_name", "sans", "not_after")
+    leaves = dataset.put("report_leaves", pa.table({"sha256": pc.unique(grabs["leaf_sha256"]).drop_null()}))
+    notes = table.semi_join(leaves, "sha256").to_pyarrow()
     return {
         sha256: CertificateNote(sha256, common_name, tuple(sans or ()), not_after)
         for sha256, common_name, sans, not_after in zip(
-            *(column.to_pylist() for column in columns.columns), strict=True
+            *(column.to_pylist() for column in notes.columns), strict=True
         )
     }
 
 
-def grabs_by_cluster(grabs: pa.Table, cluster_hosts: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Flat grabs of each cluster's hosts, clusters in order of their number."""
-    flat = flat_grabs(grabs.filter(pc.is_in(grabs["ip"], value_set=cluster_hosts["ip"].combine_chunks())))
-    joined = flat.append_column("row", pa.array(range(flat.num_rows)))
-    order = (
-        joined.select(["ip", "started_at", "row"])
-        .join(cluster_hosts.select(["ip", "cluster"]), keys="ip")
-        .sort_by([("cluster", "ascending"), ("started_at", "ascending"), ("row", "ascending")])
+def cluster_grabs(dataset: Dataset, run_id: str | None, cluster_hosts: pa.Table) -> pa.Table:
+    """The last grab of each service of each host in a cluster, flat, in order of cluster, host and port."""
+    grabs = dataset.table("grabs")
+    flat = grabs.select(
+        *("run_id", "ip", "port", "service", "attempt"),
+        *("outcome", "stage", "error", "greeting", "software"),
+        tls_version=grabs.tls.version_name,
+        cipher_suite=grabs.tls.cipher_suite_name,
+        leaf_sha256=grabs.tls.leaf_sha256,
+        spki_sha256=grabs.tls.spki_sha256,
+        identification=grabs.ssh.identification,
+        host_keys=grabs.ssh.host_keys,
     )
-    ordered = flat.take(order["row"])
+    hosts = dataset.put("report_hosts", cluster_hosts.select(["ip", "cluster"]))
+    rows: pa.Table = (
+        final_grabs(flat, run_id).join(hosts, "ip").order_by("cluster", "ip", "port").to_pyarrow()
+    )
+    return rows
+
+
+def by_cluster(grabs: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """Each cluster's slice of `cluster_grabs`."""
     start = 0
-    for cluster, run in groupby(order["cluster"].to_pylist()):
+    for cluster, run in groupby(grabs["cluster"].to_pylist()):
         length = sum(1 for _ in run)
-        yield cluster, ordered.slice(start, length)
+        yield cluster, grabs.slice(start, length)
         start += length
 
 
-def flat_grabs(grabs: pa.Table) -> pa.Table:
-    """The columns of evidence, without the nesting."""
-    columns = {name: grabs[name] for name in _GRAB_COLUMNS}
-    for name in _TLS_FIELDS:
-        columns[f"tls_{name}"] = pc.struct_field(grabs["tls"], name)
-    columns["identification"] = pc.struct_field(grabs["ssh"], "identification")
-    columns["host_keys"] = pc.struct_field(grabs["ssh"], "host_keys")
-    return pa.table(columns)
-
-
 def hosts_of(grabs: pa.Table, notes: Mapping[str, CertificateNote]) -> dict[str, HostEvidence]:
-    """Each host's services, by the last grab of each, from flat grabs in the order of time."""
-    last: dict[tuple[str, int], dict[str, Any]] = {}
-    for row in grabs.to_pylist():
-        last[row["ip"], row["port"]] = row
+    """Each host's services, from its slice of `cluster_grabs`."""
     hosts: dict[str, HostEvidence] = {}
-    rows = [last[key] for key in sorted(last)]
-    for ip, own in groupby(rows, key=itemgetter("ip")):
+    for ip, own in groupby(grabs.to_pylist(), key=itemgetter("ip")):
         services = [_service(row) for row in own]
         hosts[ip] = HostEvidence(ip, services, _names(services, notes))
     return hosts
@@ -140,8 +139,8 @@ def key_evidence(hosts: Mapping[str, HostEvidence]) -> dict[str, KeyEvidence]:
 
 def _service(row: Mapping[str, Any]) -> ServiceEvidence:
     keys = {key["spki_sha256"]: key["fingerprint"] for key in row["host_keys"] or () if key["spki_sha256"]}
-    if row["tls_spki_sha256"]:
-        keys[row["tls_spki_sha256"]] = row["tls_leaf_sha256"]
+    if row["spki_sha256"]:
+        keys[row["spki_sha256"]] = row["leaf_sha256"]
     return ServiceEvidence(
         service=row["service"],
         port=row["port"],
@@ -149,9 +148,9 @@ def _service(row: Mapping[str, Any]) -> ServiceEvidence:
         stage=row["stage"],
         said=row["greeting"] or row["identification"] or row["error"],
         software=row["software"],
-        tls_version=row["tls_version_name"],
-        cipher_suite=row["tls_cipher_suite_name"],
-        leaf_sha256=row["tls_leaf_sha256"],
+        tls_version=row["tls_version"],
+        cipher_suite=row["cipher_suite"],
+        leaf_sha256=row["leaf_sha256"],
         keys=keys,
     )
 
@@ -159,8 +158,3 @@ def _service(row: Mapping[str, Any]) -> ServiceEvidence:
 def _names(services: Sequence[ServiceEvidence], notes: Mapping[str, CertificateNote]) -> list[str]:
     leaves = [notes[s.leaf_sha256] for s in services if s.leaf_sha256 and s.leaf_sha256 in notes]
     return list(dict.fromkeys(name for note in leaves for name in note.names))[:_NAMES_MAX]
-
-
-def leaves_of(grabs: pa.Table) -> pa.ChunkedArray:
-    """SHA-256 of every leaf certificate the grabs saw."""
-    return pc.struct_field(grabs["tls"], "leaf_sha256")

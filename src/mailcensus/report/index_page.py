@@ -46,13 +46,12 @@ def index_page(
     settings: Settings,
     tables: Mapping[str, pa.Table],
     runs: pa.Table,
-    grabs: pa.Table,
     chapters: Sequence[Chapter],
 ) -> IndexPage:
     """Gather the first page."""
     return IndexPage(
         dek=dek(settings, runs),
-        notices=_notices(settings, runs, grabs),
+        notices=_notices(settings, tables, runs),
         lead=lead(tables["summary"]),
         headlines=headlines(tables["summary"]),
         facts=facts(settings, runs),
@@ -66,17 +65,17 @@ def index_page(
     )
 
 
-def _notices(settings: Settings, runs: pa.Table, grabs: pa.Table) -> list[list[str]]:
+def _notices(settings: Settings, tables: Mapping[str, pa.Table], runs: pa.Table) -> list[list[str]]:
     notices = []
-    if not _anyone_answered(grabs):
+    if not _anyone_answered(tables["services"]):
         notices.append(_nobody(settings, runs))
     elif is_unfinished(runs):
         notices.append(["Collection has not finished: the numbers are of what is recorded so far."])
     return notices
 
 
-def _anyone_answered(grabs: pa.Table) -> bool:
-    return bool(pc.any(pc.not_equal(grabs["stage"], "connect")).as_py())
+def _anyone_answered(services: pa.Table) -> bool:
+    return bool(pc.sum(services["connected"]).as_py())
 
 
 def _nobody(settings: Settings, runs: pa.Table) -> list[str]:

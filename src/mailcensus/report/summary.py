@@ -10,7 +10,27 @@ import pyarrow as pa
 
 from mailcensus.report.cells import percent
 
-SERIOUS = "hosts_with_cross_protocol_key"
+_SERIOUS = "hosts_cross_protocol"
+_FEATURED = {
+    "addresses_asked": "addresses asked",
+    "hits": "addresses that answered",
+    "hosts_with_key": "hosts showing a key",
+    "hosts_sharing": "hosts sharing a key (HARK)",
+    "clusters": "clusters",
+    "biggest_cluster": "hosts in the biggest cluster",
+    "keys": "different keys",
+    "keys_shared": "keys shared by hosts",
+    "hosts_reusing": "hosts with one key on several services",
+    "hosts_cross_protocol": "hosts with one key for SSH and TLS",
+    "keys_cross_protocol": "keys used by SSH and by TLS",
+}
+"""Numbers of the first screen and what they are called there; the CSV file has the others too."""
+_DENOMINATORS = {
+    **_FEATURED,
+    "hosts_connected": "hosts that took a connection",
+    "hosts_ssh_and_tls": "hosts showing keys by SSH and by TLS",
+    "hosts_sharing": "hosts sharing a key",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +56,24 @@ class Headline:
 
 
 def headlines(summary: pa.Table) -> list[Headline]:
-    """Every number of the summary table, in its order."""
-    return [_headline(row) for row in summary.to_pylist()]
+    """The featured numbers of the summary table."""
+    rows = {row["name"]: row for row in summary.to_pylist()}
+    return [_headline(rows[name]) for name in _FEATURED if name in rows]
 
 
 def _headline(row: Mapping[str, Any]) -> Headline:
     value, share = row["value"], row["share"]
     of = ""
     if row["denominator"] is not None:
-        name = (row["denominator_name"] or "").replace("_", " ")
+        name = _DENOMINATORS.get(row["denominator_name"], row["denominator_name"])
         of = f"{_share(share)} of {_count(row['denominator'])} {name}"
     return Headline(
         name=row["name"],
-        label=row["name"].replace("_", " "),
+        label=_FEATURED[row["name"]],
         value=_count(value),
         of=of,
         definition=_sentence_case(row["definition"]),
-        serious=row["name"] == SERIOUS and bool(value),
+        serious=row["name"] in (_SERIOUS, "keys_cross_protocol") and bool(value),
     )
 
 
@@ -78,7 +99,7 @@ _Rows = Mapping[str, Mapping[str, Any]]
 
 
 def _hark(rows: _Rows) -> Sentence | None:
-    row = rows.get("hosts_in_clusters")
+    row = rows.get("hosts_sharing")
     if row is None or row["share"] is None:
         return None
     return Sentence(
@@ -100,7 +121,7 @@ def _clusters(rows: _Rows) -> Sentence | None:
 
 
 def _cross(rows: _Rows) -> Sentence | None:
-    row = rows.get(SERIOUS)
+    row = rows.get(_SERIOUS)
     if row is None or not row["value"]:
         return None
     hosts = "1 host uses" if row["value"] == 1 else f"{_count(row['value'])} hosts use"

@@ -7,7 +7,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const canvas = document.getElementById("canvas");
   const picked = document.getElementById("picked");
   const LISTED_MAX = 60;
-  const CURVES_MAX = 3000; // above this, lines are straight and cheap
+  const CURVES_MAX = 2000; // above this, lines are straight and cheap
   const hiddenPairs = { keys: new Set(), hosts: new Set() };
   let view = "keys";
 
@@ -24,7 +24,7 @@ document.addEventListener("DOMContentLoaded", () => {
     data: {
       id: `e${i}`, source: `n${one}`, target: `n${other}`, pair, weight, keys,
       colour: data.pairs[pair].colour,
-      width: Math.min(1.6 + Math.log2(weight) * 0.7, 9),
+      width: 1.6 + Math.log10(weight),
     },
   });
   const elementsOf = (name) => data.views[name].nodes.map(nodeOf).concat(data.views[name].edges.map(edgeOf));
@@ -50,9 +50,12 @@ document.addEventListener("DOMContentLoaded", () => {
       } },
       { selector: "node[serious = 1]", style: { "background-color": colour("--serious") } },
       { selector: "edge", style: {
-        width: "data(width)", "line-color": "data(colour)", "line-opacity": many ? 0.45 : 0.85,
+        width: "data(width)", "line-color": "data(colour)", "line-opacity": data.views[name].edges.length > 400 ? 0.45 : 0.85,
         "curve-style": many ? "haystack" : "bezier", "haystack-radius": 0.4, "control-point-step-size": 16,
         "loop-sweep": "26deg",
+      } },
+      { selector: "edge:loop", style: {
+        "control-point-step-size": (edge) => edge.source().data("size") * 0.55 + 14,
       } },
       ...dashes.map(([dash, i]) => ({
         selector: `edge[pair = ${i}]`, style: { "line-style": "dashed", "line-dash-pattern": dash },
