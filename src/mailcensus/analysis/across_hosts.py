@@ -41,10 +41,10 @@ def most_shared(evidence: Evidence) -> ibis.Table:
 
 
 def _most_shared(evidence: Evidence, via: str) -> ibis.Table:
-    all_showings, ssh_mask = evidence.showings, evidence.ssh_mask
-    mask = ssh_mask if via == "ssh" else ~ssh_mask
-    showings = all_showings.filter((all_showings.mask & mask) != 0)
-    showing = showings.aggregate(hosts_showing=showings.host.nunique())
+    mask = evidence.ssh_mask if via == "ssh" else ~evidence.ssh_mask
+    showings = evidence.showings.filter((evidence.showings.mask & mask) != 0)
+    hosts = evidence.showing_hosts.filter((evidence.showing_hosts.mask & mask) != 0)
+    showing = hosts.aggregate(hosts_showing=hosts.count())
     counts = showings.group_by("key").agg(hosts=showings.count())
     highest = counts.filter(counts.hosts == counts.hosts.max().as_scalar())
     top = highest.join(evidence.keys, "key").order_by("spki_sha256").limit(1)

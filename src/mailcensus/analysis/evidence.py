@@ -50,6 +50,8 @@ class Evidence:
     """One row per key shown: key, spki_sha256, algorithm, bits, curve."""
     showings: ibis.Table
     """One row per (host, key): host, key, mask (services it was shown on)."""
+    showing_hosts: ibis.Table
+    """One row per host that showed a key: host, mask (over all its keys)."""
     shown_keys: ibis.Table
     """One row per key shown: key, hosts, mask (over all hosts)."""
     links: ibis.Table
@@ -83,6 +85,9 @@ def gather(dataset: Dataset) -> Evidence:
         hosts=hosts,
         keys=keys,
         showings=showings,
+        showing_hosts=dataset.put(
+            "showing_hosts", showings.group_by("host").agg(mask=showings.mask.bit_or())
+        ),
         shown_keys=shown_keys,
         links=dataset.put("links", _links(showings, shown_keys)),
         certificates=dataset.put("leaves", _certificates(seen, keys, dataset.table("certificates"))),

@@ -65,8 +65,7 @@ def _counts(kinds: ibis.Table) -> dict[str, ibis.Value]:
 
 def _hosts_showing(evidence: Evidence) -> ibis.Table:
     """Hosts that showed a key, per service."""
-    showings = evidence.showings
-    hosts = showings.group_by("host").agg(mask=showings.mask.bit_or())
+    hosts = evidence.showing_hosts
     masks = hosts.group_by("mask").agg(hosts=hosts.count())
     each = masks.join(evidence.services, (masks.mask & evidence.services.bit) != 0)
     return each.group_by("service").agg(key_shown=each.hosts.sum())

@@ -17,8 +17,9 @@ def sightings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
             joined; whole structs would be carried along for every row.
         run_id: the run; its last attempts count.
     Returns:
-        One row per (ip, service, spki_sha256): ip, service, port (as asked), protocol, via (`tls` or `ssh`),
-        spki_sha256, certificate_sha256 (null by SSH). Keys without a canonical form are left out.
+        One row per (ip, service) and key shown: ip, service, port (as asked), protocol, via (`tls` or `ssh`),
+        spki_sha256, certificate_sha256 (null by SSH). Keys without a canonical form are left out. A key that
+        a server shows for two SSH algorithms has two rows: count hosts and keys, not rows.
     """
     later = later_attempts(grabs, run_id)
     asked = of_run(grabs, run_id)
@@ -28,10 +29,9 @@ def sightings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
     )  # fmt: skip
     spoken = asked.filter(asked.ssh.host_keys.notnull())
     shown = spoken.select(*_ASKED, host_key=spoken.ssh.host_keys.unnest())
-    # The same key may be shown for several signature algorithms.
     ssh = shown.select(
         *_ASKED, via=ibis.literal("ssh"),
         spki_sha256=shown.host_key.spki_sha256, certificate_sha256=ibis.null("string"),
-    ).distinct()  # fmt: skip
+    )  # fmt: skip
     final = (without_superseded(rows.filter(rows.spki_sha256.notnull()), later) for rows in (tls, ssh))
     return ibis.union(*final).drop("attempt")

@@ -87,26 +87,24 @@ def _asked(evidence: Evidence) -> ibis.Table:
 
 
 def _shown(evidence: Evidence) -> ibis.Table:
-    showings, ssh_mask = evidence.showings, evidence.ssh_mask
-    by_ssh, by_tls = (showings.mask & ssh_mask) != 0, (showings.mask & ~ssh_mask) != 0
-    hosts = showings.group_by("host").agg(
-        ssh=by_ssh.any(), tls=by_tls.any(), cross=(by_ssh & by_tls).any(),
-        reusing=((showings.mask & (showings.mask - 1)) != 0).any(),
-    )  # fmt: skip
-    return hosts.aggregate(
-        hosts_with_key=hosts.count(),
-        hosts_reusing=_count(hosts.reusing),
-        hosts_ssh_and_tls=_count(hosts.ssh & hosts.tls),
-        hosts_cross_protocol=_count(hosts.cross),
+    hosts, showings = evidence.showing_hosts, evidence.showings
+    several = showings.filter((showings.mask & (showings.mask - 1)) != 0)
+    showing = hosts.aggregate(
+        hosts_with_key=hosts.count(), hosts_ssh_and_tls=_count(_by_ssh_and_tls(hosts, evidence))
     )
+    reusing = several.aggregate(
+        hosts_reusing=several.host.nunique(),
+        hosts_cross_protocol=several.host.nunique(where=_by_ssh_and_tls(several, evidence)),
+    )
+    return showing.cross_join(reusing)
 
 
 def _keys(evidence: Evidence) -> ibis.Table:
-    keys, ssh_mask = evidence.shown_keys, evidence.ssh_mask
+    keys = evidence.shown_keys
     return keys.aggregate(
         keys=keys.count(),
         keys_shared=_count(keys.hosts >= 2),
-        keys_cross_protocol=_count(((keys.mask & ssh_mask) != 0) & ((keys.mask & ~ssh_mask) != 0)),
+        keys_cross_protocol=_count(_by_ssh_and_tls(keys, evidence)),
     )
 
 
@@ -127,6 +125,10 @@ def _grabs(evidence: Evidence) -> ibis.Table:
         for outcome in Outcome
     }
     return kinds.aggregate(grabs=kinds.grabs.sum().fill_null(0), **outcomes)
+
+
+def _by_ssh_and_tls(table: ibis.Table, evidence: Evidence) -> ibis.Value:
+    return ((table.mask & evidence.ssh_mask) != 0) & ((table.mask & ~evidence.ssh_mask) != 0)
 
 
 def _count(condition: ibis.Value) -> ibis.Value:

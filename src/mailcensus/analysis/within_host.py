@@ -25,8 +25,8 @@ def within_host(evidence: Evidence) -> ibis.Table:
     several = showings.filter((showings.mask & (showings.mask - 1)) != 0)
     by_host = owners_by_pair(several.select("mask", owner=several.host), pairs, "hosts")
     by_key = owners_by_pair(several.select("mask", owner=several.key), pairs, "keys")
-    whole = showings.group_by(owner=showings.host).agg(mask=showings.mask.bit_or())
-    showing_both = owners_by_pair(whole, pairs, "hosts_showing_both")
+    whole = evidence.showing_hosts
+    showing_both = owners_by_pair(whole.select("mask", owner=whole.host), pairs, "hosts_showing_both")
     joined = by_host.join(by_key, ["bit_a", "bit_b"]).join(showing_both, ["bit_a", "bit_b"])
     rows = joined.join(pairs, ["bit_a", "bit_b"])
     return rows.mutate(
