@@ -10,6 +10,7 @@ from mailcensus.model import Outcome, Stage
 from mailcensus.wire.conversation import Conversation
 from mailcensus.wire.exchange import ExchangeSettings
 from mailcensus.wire.services import SERVICE_BY_NAME
+from mailcensus.wire.tls.hello import TLS_1_2_ONLY
 from mailcensus.wire.tls.shares import KeyPairs
 from tlspeer.openssl import OpensslPeer, identity
 
@@ -123,7 +124,7 @@ def test_a_server_that_talks_text_behind_starttls_is_a_tls_error() -> None:
 
 
 def test_an_alert_is_an_outcome_with_its_name() -> None:
-    conversation = smtp(ExchangeSettings(ehlo_name="scanner.invalid", hello_profile="mailcensus-2026-tls12"))
+    conversation = smtp(ExchangeSettings(ehlo_name="scanner.invalid", hello=TLS_1_2_ONLY))
     peer = OpensslPeer(minimum=ssl.TLSVersion.TLSv1_3)
     conversation.receive(GREETING)
     conversation.receive(BEFORE)
@@ -191,3 +192,25 @@ def test_implicit_tls_comes_before_the_greeting() -> None:
     assert findings.capabilities_before is None
     assert findings.capabilities_after == ("IMAP4rev1", "AUTH=PLAIN")
     assert findings.auth_after == ("PLAIN",)
+
+
+def obeys(injected: bytes) -> bytes:
+    """An SMTP server's answer to what it found in its buffer."""
+    return b"250 2.0.0 Ok\r\n" if injected else b""
+
+
+@pytest.mark.parametrize("vulnerable", [True, False])
+def test_a_server_that_obeys_what_came_in_the_clear_is_found_out(vulnerable: bool) -> None:
+    conversation = smtp(ExchangeSettings(ehlo_name="scanner.invalid", inject=True))
+    conversation.receive(GREETING)
+    command = conversation.receive(BEFORE)
+    assert command == b"STARTTLS\r\nNOOP\r\n"
+    peer = OpensslPeer(opening=obeys(command.removeprefix(b"STARTTLS\r\n")) if vulnerable else b"")
+    data = conversation.receive(b"220 go\r\n")
+    while data and conversation.outcome is None:
+        data = conversation.receive(peer.receive(data))
+    if not vulnerable:
+        assert conversation.outcome is None
+        conversation.give_up(Outcome.TIMEOUT, "nothing was said")
+    assert conversation.findings().starttls_injected is vulnerable
+    assert (conversation.outcome, conversation.stage) == (Outcome.OK, Stage.DONE)

@@ -16,6 +16,7 @@ from mailcensus.wire.exchange import Exchange, ExchangeSettings
 from mailcensus.wire.exchanges import exchange_for
 from mailcensus.wire.services import Service
 from mailcensus.wire.software import identify_server
+from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.shares import KeyPairs
 
 _OUR_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
@@ -32,7 +33,7 @@ class Grabber:
         self._key_pairs = KeyPairs()
         self._exchange_settings = ExchangeSettings(
             ehlo_name=settings.study.ehlo_name,
-            hello_profile=settings.collect.hello_profile,
+            hello=PROFILES[settings.collect.hello_profile],
             finish_tls=settings.collect.finish_tls,
         )
 

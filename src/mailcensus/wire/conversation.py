@@ -15,12 +15,19 @@ from mailcensus.wire.dialogue import Dialogue, Turn
 from mailcensus.wire.errors import TlsError, WireError
 from mailcensus.wire.exchange import ExchangeSettings, Findings
 from mailcensus.wire.services import Service
-from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPairs
 from mailcensus.wire.tls.sslv2 import VERSION as SSL_2_0
 from mailcensus.wire.tls.sslv2 import Sslv2Session
+
+INJECTED: dict[str, bytes] = {
+    "smtp": b"NOOP\r\n",
+    "lmtp": b"NOOP\r\n",
+    "imap": b"i1 NOOP\r\n",
+    "pop3": b"CAPA\r\n",
+}
+"""What is sent behind STARTTLS in the clear; protocols whose servers speak first behind TLS are not here."""
 
 
 class Conversation:
@@ -76,8 +83,12 @@ class Conversation:
 
     def give_up(self, outcome: Outcome, error: str) -> None:
         """See Exchange."""
-        if self.outcome is None:
-            self._note_stage()
+        if self.outcome is not None:
+            return
+        self._note_stage()
+        if self._settings.inject and outcome is Outcome.TIMEOUT and self.stage is Stage.SESSION:
+            self._end_injection(injected=False)
+        else:
             self.outcome, self.error = outcome, error
 
     def findings(self) -> Findings:
@@ -94,6 +105,8 @@ class Conversation:
         dialogue = self._dialogue
         out = dialogue.receive(data)
         self._note_stage()
+        if self._settings.inject and out and dialogue.stage is Stage.STARTTLS:
+            out += INJECTED[self._service.protocol]
         if dialogue.turn is Turn.START_TLS:
             early = dialogue.pending
             out += self._begin_tls()
@@ -112,11 +125,10 @@ class Conversation:
 
     def _new_session(self) -> Session | Sslv2Session:
         settings, service = self._settings, self._service
-        profile = PROFILES[settings.hello_profile]
-        if profile.versions == (SSL_2_0,):
+        if settings.hello.versions == (SSL_2_0,):
             return Sslv2Session(settings.limits)
         return Session(
-            profile,
+            settings.hello,
             self._key_pairs,
             server_name=settings.server_name,
             alpn=(service.alpn,) if service.alpn else (),
@@ -142,6 +154,8 @@ class Conversation:
 
     def _open_protected(self, session: Session | Sslv2Session) -> bytes:
         self.stage = Stage.SESSION
+        if self._settings.inject:
+            return b""  # only listen: whoever speaks now obeys what came in the clear
         if self._service.tls_mode is TlsMode.STARTTLS:
             text = self._dialogue.secured()
         else:
@@ -152,6 +166,8 @@ class Conversation:
     def _protected_text(self, session: Session | Sslv2Session) -> bytes:
         text = session.plaintext()
         out = b""
+        if text and self._settings.inject:
+            return self._end_injection(injected=True)
         if text:
             answer = self._dialogue.receive(text)
             if answer:
@@ -169,6 +185,11 @@ class Conversation:
     def _end(self) -> bytes:
         self.outcome, self.error = self._dialogue.outcome, self._dialogue.error
         self.stage = Stage.DONE if self.outcome is Outcome.OK else self._dialogue.stage
+        return self._goodbye()
+
+    def _end_injection(self, *, injected: bool) -> bytes:
+        self._findings.starttls_injected = injected
+        self.outcome, self.stage = Outcome.OK, Stage.DONE
         return self._goodbye()
 
     def _fail(self, error: WireError) -> bytes:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mailcensus.model import Http, Outcome, Ssh, Stage, Tls
+from mailcensus.wire.tls.hello import DEFAULT, HelloProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +42,13 @@ class ExchangeSettings:
     """TLS server name indication; None sends none."""
     authority: str | None = None
     """Address and port asked, as in a URL: what HTTP calls the host where there is no server name."""
-    hello_profile: str = "mailcensus-2026"
+    hello: HelloProfile = DEFAULT
     finish_tls: bool = True
     """Finish handshakes where there is something to ask behind TLS."""
+    ssh_host_keys: tuple[str, ...] | None = None
+    """SSH host key algorithms to ask for, in order; None is the default order."""
+    inject: bool = False
+    """Send a command behind STARTTLS in the same packet and listen whether it is obeyed behind TLS (CVE-2011-0411)."""
     limits: Limits = Limits()
 
 
@@ -56,6 +61,7 @@ class Findings:
     auth_before: tuple[str, ...] | None = None
     starttls_offered: bool | None = None
     starttls_accepted: bool | None = None
+    starttls_injected: bool | None = None
     capabilities_after: tuple[str, ...] | None = None
     auth_after: tuple[str, ...] | None = None
     tls: Tls | None = None

@@ -12,5 +12,5 @@ from mailcensus.wire.tls.shares import KeyPairs
 def exchange_for(service: Service, settings: ExchangeSettings, key_pairs: KeyPairs) -> Exchange:
     """A fresh exchange for one grab of a service."""
     if service.dialogue is None:
-        return SshExchange(settings)
+        return SshExchange(settings, host_key_algorithms=settings.ssh_host_keys)
     return Conversation(service, settings, key_pairs)
