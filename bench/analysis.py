@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mailcensus.analysis.analyse import analyse, write_tables
 from mailcensus.dataset.tables import Dataset
-from population import write_population
+from synthetic_study import write_population
 
 SIZES = (100_000, 1_000_000)
 NAIVE_HOSTS = 2_000

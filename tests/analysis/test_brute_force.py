@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from random_populations import PORTS, Population, address, crowd, is_odd, name, populations, spki
+
 from mailcensus.analysis.analyse import analyse
 from mailcensus.dataset.tables import Dataset
-from population import PORTS, Population, address, crowd, is_odd, name, populations, spki
 
 Rows = list[dict[str, Any]]
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from observations import grab, ip
 
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset, final_grabs
 from mailcensus.model import TABLES, Grab, Outcome, schema_of
+from observations import grab, ip
 
 
 @pytest.mark.parametrize("name", TABLES)
