@@ -1,6 +1,6 @@
 """From Parquet to all analysis tables on synthetic populations: time and memory, beside a naive pairwise count.
 
-    python bench/analysis.py [HOSTS ...]        (100000 and 1000000 unless told)
+    python -m bench.analysis [HOSTS ...]        (100000 and 1000000 unless told)
 
 Each size runs in a process of its own, so that its peak memory is its own.
 """
@@ -16,9 +16,9 @@ import warnings
 from itertools import combinations
 from pathlib import Path
 
+from bench.synthetic_study import write_population
 from mailcensus.analysis.analyse import analyse, write_tables
 from mailcensus.dataset.tables import Dataset
-from synthetic_study import write_population
 
 SIZES = (100_000, 1_000_000)
 NAIVE_HOSTS = 2_000
@@ -38,7 +38,10 @@ def _measure(data: Path) -> None:
 
 def _in_child(data: Path) -> list[float]:
     done = subprocess.run(
-        [sys.executable, __file__, "--measure", str(data)], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", "bench.analysis", "--measure", str(data)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return [float(value) for value in done.stdout.split()]
 

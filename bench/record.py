@@ -1,6 +1,6 @@
 """CPU per grab from record to Parquet: our columns beside `pa.Table.from_pylist` of dicts, in the same run.
 
-python bench/record.py
+python -m bench.record
 """
 
 from __future__ import annotations
