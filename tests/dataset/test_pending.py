@@ -4,11 +4,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from observations import SERVICES, grab, hit, ip
 
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.pending import GrabCounts, grab_counts, pending
 from mailcensus.model import Grab, Hit, Outcome
+from observations import SERVICES, grab, hit, ip
 
 
 def left(data: Path, attempts: int = 3) -> dict[str, list[tuple[str, int]]]:

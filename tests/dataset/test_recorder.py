@@ -5,13 +5,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from observations import SERVICES, certificate, observation, spki
 
 from mailcensus.dataset import recorder
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.model import Observation
 from mailcensus.study import StudyError
+from observations import SERVICES, certificate, observation, spki
 
 
 def rows(data: Path, what: str, table: str) -> list[tuple[object, ...]]:

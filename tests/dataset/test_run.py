@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from observations import START, hit
 
 from mailcensus.dataset.hits import HitSink
 from mailcensus.dataset.run import CurrentRun, StageState, read_run, run_file
 from mailcensus.model import Run
 from mailcensus.study import StudyError
+from observations import START, hit
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC)
 
