@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailcensus.cli import main
+from mailcensus.cli.lab import write_lab_study
+from mailcensus.lab.plan import Cause, Plan
+from mailcensus.lab.population import make_plan
+from mailcensus.lab.running import running
+from served_lab import own_block
 
 
 @dataclass(frozen=True)
@@ -43,3 +49,21 @@ def mailcensus(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         return Ended(status if isinstance(status, int) else int(status is not None), out, err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Plan]:
+    """A small lab that is being served, without the hosts that make one wait."""
+    plan = make_plan(seed=11, size=20, block=own_block(1))
+    waiting = (Cause.RATE_LIMITED, Cause.STUCK, Cause.MUTE)
+    plan = replace(plan, hosts=tuple(host for host in plan.hosts if host.cause not in waiting))
+    with running(plan):
+        yield plan
+
+
+@pytest.fixture
+def study(lab: Plan, tmp_path: Path) -> Path:
+    """A study of the lab, nothing of it run yet."""
+    directory = tmp_path / "study"
+    write_lab_study(lab, directory)
+    return directory

@@ -29,20 +29,23 @@ def analyse(
     Tables are of the newest run, each as Parquet and as CSV. With --json the rows of the table are printed as JSON
     lines; without --table those of all tables, each as {"table": ..., "row": ...}.
     """
+    from mailcensus.analysis.catalogue import TABLES  # here, for what it imports: see stages
+
     study = Study.open(directory)
+    names = [spec.name for spec in TABLES]
+    if table is not None and table not in names:
+        raise StudyError(f"--table {table}: no such table; there are: {', '.join(names)}")
     state = stage_state(study, STAGE)
     if state is StageState.NOT_STARTED:
         raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")
     tables = run_analysis(study, quiet=quiet)
     if state is StageState.RUNNING:
         say("collection is not complete; the tables are of what there is so far")
-    if table is not None and table not in tables:
-        raise StudyError(f"--table {table}: no such table; there are: {', '.join(tables)}")
     if not as_json:
         shown = tables[table or "summary"]
         print_table(shown.column_names, (row.values() for row in shown.to_pylist()))
         say(f"all tables are in {study.analysis}")
         return
-    for name in [table] if table else list(tables):
+    for name in [table] if table else names:
         for row in tables[name].to_pylist():
             print_json(row if table else {"table": name, "row": row})

@@ -51,9 +51,7 @@ APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study
     analyse.analyse
 )
 APP.command(epilog=example("mailcensus report study"))(report.report)
-APP.command(
-    epilog=example("mailcensus grab localhost:25", "mailcensus grab [::1]:20993 --protocol imaps --json")
-)(grab.grab)
+APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(

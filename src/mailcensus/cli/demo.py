@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mailcensus.cli.lab import write_lab_study
+from mailcensus.cli.lab import Block, PortOffset, Seed, Size, write_lab_study
 from mailcensus.cli.lab_findings import findings_of
 from mailcensus.cli.options import Quiet
 from mailcensus.cli.progress import duration
@@ -38,12 +38,10 @@ _MADE = ("data", "report", "study.toml", PREFIXES_FILE, "truth.json")
 
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to make.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(help="Draws the lab's population.")] = 2026,
-    size: Annotated[int, typer.Option(help="Number of hosts in the lab.")] = 400,
-    block: Annotated[str, typer.Option(metavar="PREFIX", help="Loopback prefix of the lab.")] = DEFAULT_BLOCK,
-    port_offset: Annotated[
-        int, typer.Option(help="Added to the standard ports, so that no root is needed.")
-    ] = DEFAULT_PORT_OFFSET,
+    seed: Seed = 2026,
+    size: Size = 400,
+    block: Block = DEFAULT_BLOCK,
+    port_offset: PortOffset = DEFAULT_PORT_OFFSET,
     quiet: Quiet = False,
 ) -> None:
     """Study a lab of mail hosts on loopback, and compare what is found with the truth.

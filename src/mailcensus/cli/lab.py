@@ -15,10 +15,12 @@ from mailcensus.lab.truth import truth_of
 from mailcensus.lab.verdict import study_toml
 from mailcensus.study import StudyError
 
-Seed = Annotated[int, typer.Option(help="Draws the population.")]
-Size = Annotated[int, typer.Option(help="Number of hosts.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Draws the population.")]
+Size = Annotated[int, typer.Option(metavar="N", help="Number of hosts.")]
 Block = Annotated[str, typer.Option(metavar="PREFIX", help="Their addresses are out of this prefix.")]
-PortOffset = Annotated[int, typer.Option(help="Added to the standard ports, so that no root is needed.")]
+PortOffset = Annotated[
+    int, typer.Option(metavar="N", help="Added to the standard ports, so that no root is needed.")
+]
 
 
 def serve(

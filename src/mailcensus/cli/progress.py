@@ -38,11 +38,18 @@ class Snapshot:
 class StageTalk:
     """Shows snapshots of one stage. Use as a context manager."""
 
-    def __init__(self, stage: str, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stage: str, *, quiet: bool, done: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin to watch.
+
+        Args:
+            done: how much of it an earlier session has done.
+        """
         self._stage = stage
         self._quiet = quiet
         self._clock = clock
-        self._samples: deque[tuple[float, int]] = deque()
+        self._samples = deque([(clock(), done)])
         self._line_at = clock() + _LINE_S
         self._last = ""
         self._bar: Progress | None = None
@@ -79,7 +86,7 @@ class StageTalk:
     def _rate_per_s(self, now: float, done: int) -> float:
         samples = self._samples
         samples.append((now, done))
-        while now - samples[0][0] > _RATE_OVER_S:
+        while len(samples) > 2 and now - samples[1][0] > _RATE_OVER_S:
             samples.popleft()
         then, done_then = samples[0]
         return (done - done_then) / (now - then) if now > then else 0.0

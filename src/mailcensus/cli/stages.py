@@ -57,7 +57,7 @@ def run_discovery(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
     """Discover; False where that was done already."""
     if run.stage(DISCOVER).state is StageState.DONE:
         return False
-    with StageTalk("discover", quiet=quiet) as talk:
+    with StageTalk("discover", quiet=quiet, done=run.stage(DISCOVER).position) as talk:
 
         def show(progress: Progress) -> None:
             talk.show(
