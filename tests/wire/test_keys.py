@@ -267,7 +267,7 @@ def test_a_damaged_key_has_a_canonical_form_and_a_description(sample: bytes, dat
     describe_key(canonical)
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))
 def test_a_key_cut_anywhere_is_left_as_it_is(sample: bytes) -> None:
     for length in range(len(sample)):
         assert canonical_spki(sample[:length]) == sample[:length]
