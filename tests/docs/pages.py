@@ -54,8 +54,10 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def prose(page: Path) -> str:
-    """A page without its fenced blocks."""
-    return re.sub(r"^( *)```.*?^\1```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    """A page without its fenced blocks; lines keep their numbers."""
+    text = page.read_text(encoding="utf-8")
+    fenced = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+    return fenced.sub(lambda block: "\n" * block[0].count("\n"), text)
 
 
 def links(page: Path) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import PAGES, ROOT, anchors, blocks, links
+from docs.pages import PAGES, ROOT, anchors, blocks, links, prose
 
 LONGEST_LINE = 120
 
@@ -45,7 +45,7 @@ def test_every_block_says_its_language(page: Path) -> None:
 def test_prose_fits_the_screen(page: Path) -> None:
     long = [
         number
-        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1)
+        for number, line in enumerate(prose(page).splitlines(), start=1)
         if len(line) > LONGEST_LINE and not line.startswith("|")
     ]
     assert not long, f"{named(page)}: lines {long}"
