@@ -35,6 +35,7 @@ FROM grabs WHERE run_id = $run_id
 """
 
 _FETCH_ROWS = 10_000
+_TABLES = ("hits", "grabs")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -76,8 +77,8 @@ def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> 
         Hosts with something left to ask. Reads what is on disk when it is called; grabs recorded while
         iterating do not change it. Canaries are not asked.
     """
-    result = _execute(data, _PENDING, run_id=run_id, services=list(services), attempts=attempts)
-    for ip, rows in groupby(_rows(result), itemgetter(0)):
+    result = execute(data, _PENDING, _TABLES, run_id=run_id, services=list(services), attempts=attempts)
+    for ip, rows in groupby(rows_of(result), itemgetter(0)):
         yield HostWork(
             ip, tuple(Ask(service, attempt, _moment(at_us)) for _, service, attempt, at_us in rows)
         )
@@ -85,23 +86,25 @@ def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> 
 
 def count_pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> int:
     """How many hosts `pending` would give."""
-    result = _execute(data, _PENDING_COUNT, run_id=run_id, services=list(services), attempts=attempts)
+    result = execute(data, _PENDING_COUNT, _TABLES, run_id=run_id, services=list(services), attempts=attempts)
     return int(result.fetchone()[0])
 
 
 def grab_counts(data: Path, run_id: str) -> GrabCounts:
     """How many grabs a run has on disk, for its row of `runs`."""
-    return GrabCounts(*_execute(data, _COUNTS, run_id=run_id).fetchone())
+    return GrabCounts(*execute(data, _COUNTS, _TABLES, run_id=run_id).fetchone())
 
 
-def _execute(data: Path, query: str, **parameters: object) -> Any:
+def execute(data: Path, query: str, tables: Sequence[str], **parameters: object) -> Any:
+    """A DuckDB result over tables of a dataset as they are on disk now."""
     dataset = Dataset(data)
-    for name in ("hits", "grabs"):
+    for name in tables:
         dataset.table(name)
     return dataset.connection.con.execute(query, parameters)
 
 
-def _rows(result: Any) -> Iterator[tuple[Any, ...]]:
+def rows_of(result: Any) -> Iterator[tuple[Any, ...]]:
+    """The rows of a DuckDB result, fetched in bounded batches."""
     while rows := result.fetchmany(_FETCH_ROWS):
         yield from rows
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.seen import values_of
-from mailcensus.model import Certificate, Grab, Key, Observation
+from mailcensus.model import Certificate, Enumeration, Followup, Grab, Key, Observation
 from mailcensus.wire.certificates import certificate_spki, parse_certificate
 from mailcensus.wire.keys import describe_key
 
@@ -31,12 +31,16 @@ class Recorder:
 
     def __init__(self, data: Path, *, flush_rows: int = FLUSH_ROWS) -> None:
         self._grab_parts = PartWriter(data, "grabs", Grab)
+        self._followup_parts = PartWriter(data, "followups", Followup)
+        self._enumeration_parts = PartWriter(data, "enumerations", Enumeration)
         self._certificate_parts = PartWriter(data, "certificates", Certificate)
         self._key_parts = PartWriter(data, "keys", Key)
         self._seen_certificates = {bytes.fromhex(name) for name in values_of(data / "certificates", "sha256")}
         self._seen_keys = {bytes.fromhex(name) for name in values_of(data / "keys", "spki_sha256")}
         self._flush_rows = flush_rows
         self._grabs: list[Grab] = []
+        self._followups: list[Followup] = []
+        self._enumerations: list[Enumeration] = []
         self._certificates: list[Certificate] = []
         self._keys: list[Key] = []
         self._der_bytes = 0
@@ -51,12 +55,24 @@ class Recorder:
             StudyError: a part could not be written.
         """
         self._grabs.append(observation.grab)
+        self._take(observation)
+
+    def add_followup(self, observation: Observation, purpose: str) -> None:
+        """Take one observation that asked again; as `add`."""
+        self._followups.append(Followup.of(observation.grab, purpose, observation.starttls_injected))
+        self._take(observation)
+
+    def add_enumeration(self, enumeration: Enumeration) -> None:
+        """Take the suites of one service in one version; as `add`."""
+        self._enumerations.append(enumeration)
+
+    def _take(self, observation: Observation) -> None:
         self.recorded += 1
         for der in observation.certificates:
             self._add_certificate(der)
         for spki in observation.keys:
             self._add_key(spki)
-        if len(self._grabs) >= self._flush_rows or self._der_bytes >= FLUSH_DER_BYTES:
+        if len(self._grabs) + len(self._followups) >= self._flush_rows or self._der_bytes >= FLUSH_DER_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -71,6 +87,10 @@ class Recorder:
         self._certificates, self._der_bytes = [], 0
         self._grab_parts.write(self._grabs)
         self._grabs = []
+        self._followup_parts.write(self._followups)
+        self._followups = []
+        self._enumeration_parts.write(self._enumerations)
+        self._enumerations = []
         self._compact_behind()
 
     def close(self) -> None:
@@ -121,4 +141,10 @@ class Recorder:
             parts.compact_tiers()
 
     def _tables(self) -> tuple[PartWriter, ...]:
-        return self._key_parts, self._certificate_parts, self._grab_parts
+        return (
+            self._key_parts,
+            self._certificate_parts,
+            self._grab_parts,
+            self._followup_parts,
+            self._enumeration_parts,
+        )

@@ -1,6 +1,7 @@
 """What we record: frozen, typed records and their Arrow schemas. No I/O; imports nothing of ours."""
 
 from mailcensus.model.column import Column, Field, fields_of, schema_of
+from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
 from mailcensus.model.key import Certificate, Key
 from mailcensus.model.observation import Observation
@@ -12,6 +13,8 @@ TABLES: dict[str, type] = {
     "grabs": Grab,
     "certificates": Certificate,
     "keys": Key,
+    "followups": Followup,
+    "enumerations": Enumeration,
     "runs": Run,
 }
 """Every table of a dataset and the record that makes its rows."""
@@ -20,7 +23,9 @@ __all__ = [
     "TABLES",
     "Certificate",
     "Column",
+    "Enumeration",
     "Field",
+    "Followup",
     "Grab",
     "Hit",
     "Http",

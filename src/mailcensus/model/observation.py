@@ -16,3 +16,5 @@ class Observation:
     """Certificate DERs, exactly as sent, leaf first."""
     keys: tuple[bytes, ...] = ()
     """Canonical SubjectPublicKeyInfo DERs of keys that no certificate holds (SSH host keys)."""
+    starttls_injected: bool | None = None
+    """What an injection check found; None: it was none, or came to nothing."""

@@ -29,7 +29,7 @@ class Run:
     """One stage of a run: what was asked for, with what, and what came of it. Written when the stage ends."""
 
     run_id: Annotated[str, Column("names the run; every hit and grab carries it")]
-    stage: Annotated[str, Column("discover or collect")]
+    stage: Annotated[str, Column("discover, collect or follow_up")]
     started_at: Annotated[datetime, Column("when the stage first began")]
     ended_at: Annotated[datetime, Column("when it was complete")]
     vantage: Annotated[str, Column("name of the machine that asked")]
@@ -37,6 +37,11 @@ class Run:
     settings_json: Annotated[str, Column("the whole study.toml as it was read, as JSON")]
     hello_profile: Annotated[str | None, Column("name of the ClientHello profile")] = None
     interruptions: Annotated[int, Column("how often the stage was taken up again", pa.uint32())] = 0
-    asked: Annotated[int, Column("addresses asked (discover) or grabs made (collect)")] = 0
+    asked: Annotated[
+        int,
+        Column(
+            "addresses asked (discover), grabs made (collect), follow-ups made in its last session (follow_up)"
+        ),
+    ] = 0
     answered: Annotated[int, Column("hits (discover) or grabs with outcome ok (collect)")] = 0
     excluded: Annotated[int, Column("addresses left out by exclusions")] = 0

@@ -12,6 +12,7 @@ from mailcensus.dataset.run import CurrentRun, StageState
 from mailcensus.model import Run
 from mailcensus.population import Exclusions
 from mailcensus.probe.collector import Collector, CollectProgress
+from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.grab import Grabber
 from mailcensus.study import Study, StudyError
@@ -35,6 +36,7 @@ async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectP
     if run.begin(STAGE, now).state is StageState.DONE:
         return
     settings = study.settings
+    make_room_for(settings.politeness.in_flight)
     services, attempts = settings.collect.services, 1 + len(settings.collect.rate_limited_pauses_s)
     progress = CollectProgress(hosts=count_pending(run.data, run.run_id, services, attempts))
     dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
@@ -44,7 +46,7 @@ async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectP
         collector = Collector(settings, grabber, recorder, progress, on_progress)
         await collector.collect(pending(run.data, run.run_id, services, attempts))
     except* StudyError as errors:
-        raise _first(errors) from None
+        raise first_trouble(errors) from None
     finally:
         recorder.close()
     recorder.compact()
@@ -72,7 +74,7 @@ def check_settings(study: Study) -> None:
         )
 
 
-def _first(errors: BaseExceptionGroup[StudyError]) -> StudyError:
+def first_trouble(errors: BaseExceptionGroup[StudyError]) -> StudyError:
     """A run ends with its first trouble; what the other tasks met meanwhile is the same trouble."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):

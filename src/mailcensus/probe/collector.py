@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from mailcensus.dataset.pending import Ask, HostWork
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.model import Grab, Outcome
+from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.grab import Grabber
 from mailcensus.study import Settings
 from mailcensus.wire.services import SERVICE_BY_NAME
@@ -62,26 +63,19 @@ class Collector:
         Raises:
             ExceptionGroup: what went wrong on our side.
         """
-        async with asyncio.TaskGroup() as around:
-            flusher = around.create_task(self._flush_regularly())
-            async with asyncio.TaskGroup() as hosts:
-                for host in work:
-                    await self._slots.acquire()
-                    hosts.create_task(self._host(host, hosts))
-            flusher.cancel()
+        await many_at_once(
+            work, self._host, slots=self._slots, flush=self._recorder.flush, flush_s=self._flush_s
+        )
         self._on_progress(self.progress)
 
     async def _host(self, host: HostWork, hosts: asyncio.TaskGroup) -> None:
-        """All services of one host, one after the other; holds one slot."""
+        """All services of one host, one after the other."""
         later: list[Ask] = []
-        try:
-            for ask in host.asks:
-                if self._pause_left_s(ask) > 0:
-                    later.append(ask)
-                elif (again := await self._ask(host.ip, ask)) is not None:
-                    later.append(again)
-        finally:
-            self._slots.release()
+        for ask in host.asks:
+            if self._pause_left_s(ask) > 0:
+                later.append(ask)
+            elif (again := await self._ask(host.ip, ask)) is not None:
+                later.append(again)
         self.progress.hosts_done += 1
         for ask in later:
             self.progress.waiting += 1
@@ -120,8 +114,3 @@ class Collector:
         if now - self._shown_at >= _PROGRESS_S:
             self._shown_at = now
             self._on_progress(progress)
-
-    async def _flush_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(self._flush_s)
-            self._recorder.flush()

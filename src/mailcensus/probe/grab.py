@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import TypedDict, Unpack
 
 from mailcensus.model import Grab, Observation, Outcome, Stage
-from mailcensus.probe.dialer import Dialer, Excluded
+from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
 from mailcensus.probe.transport import GrabTransport
 from mailcensus.study import Settings, StageFailed
 from mailcensus.wire.exchange import Exchange, ExchangeSettings
 from mailcensus.wire.exchanges import exchange_for
 from mailcensus.wire.services import Service
 from mailcensus.wire.software import identify_server
-from mailcensus.wire.tls.hello import PROFILES
+from mailcensus.wire.tls.hello import PROFILES, HelloProfile
 from mailcensus.wire.tls.shares import KeyPairs
 
-_OUR_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-"""Errors of a connect that say something about this machine and nothing about the peer."""
+
+class Special(TypedDict, total=False):
+    """What a grab may be told to do otherwise; fields of `ExchangeSettings`."""
+
+    server_name: str | None
+    hello: HelloProfile
+    finish_tls: bool
+    ssh_host_keys: tuple[str, ...]
+    inject: bool
 
 
 class Grabber:
@@ -43,23 +50,23 @@ class Grabber:
         service: Service,
         *,
         port: int | None = None,
-        server_name: str | None = None,
         attempt: int = 1,
+        **special: Unpack[Special],
     ) -> Observation:
         """Ask one service of one address. Whatever the peer does becomes the outcome of the record.
 
         Args:
             port: where the study's own port for the service, or the standard one, will not do.
-            server_name: TLS server name indication.
+            special: what is asked otherwise than in an ordinary grab.
 
         Raises:
             StageFailed: this machine cannot open connections (file descriptors, ports, memory).
         """
         if port is None:
             port = self._settings.ports.get(service.name, service.port)
-        settings = self._exchange_settings
-        if server_name is not None or service.protocol == "http":
-            settings = replace(settings, server_name=server_name, authority=_authority(ip, port, service))
+        settings = replace(self._exchange_settings, **special) if special else self._exchange_settings
+        if service.protocol == "http":
+            settings = replace(settings, authority=_authority(ip, port, service))
         exchange = exchange_for(service, settings, self._key_pairs)
         started_at, began = datetime.now(UTC), perf_counter()
         carrier: GrabTransport | None = None
@@ -106,7 +113,7 @@ class Grabber:
             bytes_in=carrier.bytes_in if carrier else 0,
             bytes_out=carrier.bytes_out if carrier else 0,
         )
-        return Observation(grab, findings.certificates, findings.keys)
+        return Observation(grab, findings.certificates, findings.keys, findings.starttls_injected)
 
     def _carrier(self, exchange: Exchange) -> GrabTransport:
         loop = asyncio.get_running_loop()
@@ -133,7 +140,7 @@ def _connect_failure(error: OSError) -> tuple[Outcome, str]:
     Raises:
         StageFailed: the trouble is on this machine.
     """
-    if error.errno in _OUR_TROUBLE:
+    if error.errno in EXHAUSTED:
         raise StageFailed(
             f"cannot open another connection ({error.strerror or error}); "
             "lower politeness.in_flight or raise the limit (ulimit -n) and run the same command again"

@@ -119,6 +119,25 @@ class CollectSection(_Section):
     deadlines: DeadlinesSection = DeadlinesSection()
 
 
+class FollowupsSection(_Section):
+    """What to ask again, later and otherwise. Each is off by default, and each costs its hosts more connections."""
+
+    legacy: bool = Field(
+        False, description="SSLv3, SSLv2 and weak suites, of servers that refused the ordinary hello"
+    )
+    server_names: bool = Field(
+        False, description="the TLS hello again with the host name of the greeting as server name (SNI)"
+    )
+    ssh_host_keys: bool = Field(False, description="every other type of host key that an SSH server has")
+    injection: bool = Field(
+        False, description="whether a command sent in the clear behind STARTTLS is obeyed behind TLS"
+    )
+    enumerate: bool = Field(
+        False, description="every TLS version and cipher suite a server takes: a connection for each suite"
+    )
+    pause_s: PositiveFloat = Field(60.0, description="pause between two of these connections to one host")
+
+
 class Settings(_Section):
     """A whole study.toml."""
 
@@ -127,6 +146,7 @@ class Settings(_Section):
     politeness: PolitenessSection = PolitenessSection()
     discovery: DiscoverySection = DiscoverySection()
     collect: CollectSection = CollectSection()
+    followups: FollowupsSection = FollowupsSection()
     ports: dict[str, Port] = Field(
         default_factory=dict,
         description="services on other ports than their own",

@@ -1,0 +1,69 @@
+"""What the first grabs of a run showed, and what has been asked again already: the ground of follow-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailcensus.dataset.pending import execute, rows_of
+from mailcensus.model import Outcome, Stage, TlsMode
+
+_FIRST_GRABS = """
+WITH last AS (
+    SELECT * FROM grabs WHERE run_id = $run_id
+    QUALIFY row_number() OVER (PARTITION BY ip, service ORDER BY attempt DESC) = 1
+), done AS (
+    SELECT ip, service, list(DISTINCT purpose) AS purposes FROM (
+        SELECT ip, service, purpose FROM followups WHERE run_id = $run_id
+        UNION ALL SELECT ip, service, 'enumerate' FROM enumerations WHERE run_id = $run_id
+    ) GROUP BY ip, service
+)
+SELECT ip, service, protocol, tls_mode, outcome, stage, greeting, starttls_accepted, tls.version,
+       ssh.host_key_algorithms, list_transform(ssh.host_keys, lambda key: key.algorithm), purposes
+FROM last LEFT JOIN done USING (ip, service)
+ORDER BY ip, service
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstGrab:
+    """One service of one host as the last attempt of its first grab showed it; fields as in `grabs`."""
+
+    ip: str
+    service: str
+    protocol: str
+    tls_mode: TlsMode
+    outcome: Outcome
+    stage: Stage
+    greeting: str | None
+    starttls_accepted: bool | None
+    tls_version: int | None
+    host_key_algorithms: tuple[str, ...]
+    host_keys_shown: tuple[str, ...]
+    """Algorithms of the host keys that were shown."""
+    asked_again: frozenset[str]
+    """Purposes of the follow-ups that are on disk."""
+
+
+def first_grabs(data: Path, run_id: str) -> Iterator[FirstGrab]:
+    """Every service that was grabbed, by address."""
+    result = execute(data, _FIRST_GRABS, ("grabs", "followups", "enumerations"), run_id=run_id)
+    for *plain, mode, outcome, stage, greeting, accepted, version, algorithms, shown, purposes in rows_of(
+        result
+    ):
+        ip, service, protocol = plain
+        yield FirstGrab(
+            ip,
+            service,
+            protocol,
+            TlsMode(mode),
+            Outcome(outcome),
+            Stage(stage),
+            greeting,
+            accepted,
+            version,
+            tuple(algorithms or ()),
+            tuple(shown or ()),
+            frozenset(purposes or ()),
+        )

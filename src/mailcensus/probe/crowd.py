@@ -1,0 +1,47 @@
+"""Many hosts at once: so many in flight, everything in one task group, records flushed on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+async def many_at_once(
+    items: Iterable[Item],
+    work: Callable[[Item, asyncio.TaskGroup], Awaitable[None]],
+    *,
+    slots: asyncio.Semaphore,
+    flush: Callable[[], None],
+    flush_s: float,
+) -> None:
+    """Work on items as slots come free; returns when all is done, late tasks that the work began included.
+
+    Args:
+        work: gets an item and the group, where it may begin tasks that outlive its slot.
+        flush: called every `flush_s` seconds.
+    Raises:
+        ExceptionGroup: what went wrong on our side; everything else is cancelled then.
+    """
+    async with asyncio.TaskGroup() as around:
+        flusher = around.create_task(_flush_regularly(flush, flush_s))
+        async with asyncio.TaskGroup() as group:
+            for item in items:
+                await slots.acquire()
+                group.create_task(_in_a_slot(work(item, group), slots))
+        flusher.cancel()
+
+
+async def _in_a_slot(work: Awaitable[None], slots: asyncio.Semaphore) -> None:
+    try:
+        await work
+    finally:
+        slots.release()
+
+
+async def _flush_regularly(flush: Callable[[], None], flush_s: float) -> None:
+    while True:
+        await asyncio.sleep(flush_s)
+        flush()

@@ -1,0 +1,135 @@
+"""The follow-up stage of a study: what its settings want asked again, host by host, resumable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+from mailcensus import __version__
+from mailcensus.dataset.first_grabs import first_grabs
+from mailcensus.dataset.recorder import Recorder
+from mailcensus.dataset.run import CurrentRun, StageState
+from mailcensus.model import Run
+from mailcensus.population import Exclusions
+from mailcensus.probe.collect import first_trouble
+from mailcensus.probe.crowd import many_at_once
+from mailcensus.probe.descriptors import make_room_for
+from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.enumeration import Enumerator
+from mailcensus.probe.followups import ENUMERATE, FollowupAsk, followups_of
+from mailcensus.probe.grab import Grabber
+from mailcensus.study import Study, StudyError
+from mailcensus.study.settings import FollowupsSection
+from mailcensus.wire.services import SERVICE_BY_NAME
+
+STAGE = "follow_up"
+
+
+@dataclass(slots=True)
+class FollowupProgress:
+    """How far the follow-ups are."""
+
+    hosts: int
+    hosts_done: int = 0
+    asked: int = 0
+    """Follow-ups made."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    ip: str
+    asks: tuple[FollowupAsk, ...]
+
+
+def wants_followups(study: Study) -> bool:
+    """Whether a study asks for any."""
+    wanted = study.settings.followups
+    return any((wanted.legacy, wanted.server_names, wanted.ssh_host_keys, wanted.injection, wanted.enumerate))
+
+
+async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[FollowupProgress], None]) -> None:
+    """Ask again what is left to ask again; does nothing where the stage is done.
+
+    A follow-up is tried once: what a peer says then is the record, "later" included.
+
+    Raises:
+        StudyError: the disk is full, this machine is out of sockets.
+        asyncio.CancelledError: interrupted; run again to go on.
+    """
+    if run.begin(STAGE, datetime.now(UTC)).state is StageState.DONE:
+        return
+    settings = study.settings
+    make_room_for(settings.politeness.in_flight)
+    work = list(_work(run, settings.followups))
+    dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
+    recorder = Recorder(run.data)
+    asker = _Asker(Grabber(settings, run.run_id, dialer), recorder, settings.followups.pause_s)
+    progress = FollowupProgress(len(work))
+
+    async def ask_host(host: _Host, _group: asyncio.TaskGroup) -> None:
+        await asker.ask(host, progress)
+        on_progress(progress)
+
+    slots = asyncio.Semaphore(settings.politeness.in_flight)
+    try:
+        await many_at_once(
+            work, ask_host, slots=slots, flush=recorder.flush, flush_s=settings.collect.flush_s
+        )
+    except* StudyError as errors:
+        raise first_trouble(errors) from None
+    finally:
+        recorder.close()
+    recorder.compact()
+    run.finish(_row(study, run, progress))
+
+
+class _Asker:
+    """Asks one host its follow-ups, one after the other, with pauses."""
+
+    def __init__(self, grabber: Grabber, recorder: Recorder, pause_s: float) -> None:
+        self._grabber = grabber
+        self._recorder = recorder
+        self._pause_s = pause_s
+
+    async def ask(self, host: _Host, progress: FollowupProgress) -> None:
+        for number, ask in enumerate(host.asks):
+            if number:
+                await asyncio.sleep(self._pause_s)
+            await self._ask(host.ip, ask)
+            progress.asked += 1
+        progress.hosts_done += 1
+
+    async def _ask(self, ip: str, ask: FollowupAsk) -> None:
+        service = SERVICE_BY_NAME[ask.service]
+        if ask.purpose == ENUMERATE:
+            for row in await Enumerator(self._grabber, ip, service, self._pause_s).enumerate():
+                self._recorder.add_enumeration(row)
+        else:
+            self._recorder.add_followup(await self._grabber.grab(ip, service, **ask.special), ask.purpose)
+
+
+def _work(run: CurrentRun, wanted: FollowupsSection) -> Iterator[_Host]:
+    """Hosts with something left to ask again."""
+    for ip, grabs in groupby(first_grabs(run.data, run.run_id), lambda grab: grab.ip):
+        asks = tuple(ask for grab in grabs for ask in followups_of(grab, wanted))
+        if asks:
+            yield _Host(ip, asks)
+
+
+def _row(study: Study, run: CurrentRun, progress: FollowupProgress) -> Run:
+    stage = run.stage(STAGE)
+    return Run(
+        run_id=run.run_id,
+        stage=STAGE,
+        started_at=stage.began,
+        ended_at=datetime.now(UTC),
+        vantage=study.settings.study.vantage,
+        mailcensus_version=__version__,
+        settings_json=study.settings.model_dump_json(),
+        hello_profile=study.settings.collect.hello_profile,
+        interruptions=stage.interruptions,
+        asked=progress.asked,
+    )
