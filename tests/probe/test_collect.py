@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,27 +10,9 @@ import pytest
 from mailcensus.probe.transport import GrabTransport
 from mailcensus.study import Settings, Study, StudyError
 from mailcensus.wire.conversation import Conversation
-from probe_studies import collected, grabs_of, study_of
+from probe_studies import collected, grabs_of, serving, study_of
 
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HOST = "127.0.0.1"
-
-
-@contextmanager
-def serving(handler: Handler) -> Iterator[int]:
-    """A server on 127.0.0.1 in a thread of its own; its port."""
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(handler, HOST, 0))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
 
 
 class Smtp:
