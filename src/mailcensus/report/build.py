@@ -82,9 +82,10 @@ def _copy_assets(folder: Path) -> None:
 
 def _chapter(spec: ChapterSpec, tables: Mapping[str, pa.Table], folder: Path, paged: int) -> Chapter:
     by_name = {table.name: table for table in TABLES}
-    views = [
-        _view(by_name[name], tables[name], folder, paged) for name in spec.tables if tables[name].num_rows
-    ]
+    names = [name for name in spec.tables if tables[name].num_rows]
+    if names == ["cluster_statistics"]:
+        names = []  # statistics of nothing
+    views = [_view(by_name[name], tables[name], folder, paged) for name in names]
     figures = []
     if spec.figure == "cluster_sizes" and tables["cluster_sizes"].num_rows:
         figures = [_cluster_sizes(tables["cluster_sizes"], folder)]

@@ -49,11 +49,12 @@ def index_page(
     chapters: Sequence[Chapter],
 ) -> IndexPage:
     """Gather the first page."""
+    answered = _anyone_answered(tables["services"])
     return IndexPage(
         dek=dek(settings, runs),
         notices=_notices(settings, tables, runs),
         lead=lead(tables["summary"]),
-        headlines=headlines(tables["summary"]),
+        headlines=headlines(tables["summary"]) if answered else (),
         facts=facts(settings, runs),
         definitions=DEFINITIONS,
         chapters=chapters,

@@ -66,7 +66,8 @@ def _headline(row: Mapping[str, Any]) -> Headline:
     of = ""
     if row["denominator"] is not None:
         name = _DENOMINATORS.get(row["denominator_name"], row["denominator_name"])
-        of = f"{_share(share)} of {_count(row['denominator'])} {name}"
+        part = "" if share is None else f"{percent(share)} "
+        of = f"{part}of {_count(row['denominator'])} {name}"
     return Headline(
         name=row["name"],
         label=_FEATURED[row["name"]],
@@ -75,10 +76,6 @@ def _headline(row: Mapping[str, Any]) -> Headline:
         definition=_sentence_case(row["definition"]),
         serious=row["name"] in (_SERIOUS, "keys_cross_protocol") and bool(value),
     )
-
-
-def _share(share: float | None) -> str:
-    return "an unknown share" if share is None else percent(share)
 
 
 def _count(value: int | None) -> str:

@@ -206,6 +206,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (isHidden) hidden.delete(pair);
         else hidden.add(pair);
         button.setAttribute("aria-pressed", String(isHidden));
+        cy.edges().removeClass("unlike");
         applyHidden();
       }));
     // Pointing at a legend line sets all other lines back.

@@ -91,6 +91,15 @@
       this.select();
     }
 
+    // Short tables have no filter: there the row is only marked.
+    async find(words) {
+      if (this.filter) this.filter.value = words;
+      await this.refilter();
+      const isMeant = (row) => [...row.cells].some((cell) => cell.textContent.trim() === words);
+      this.rows.forEach((row) => row.classList.toggle("marked", isMeant(row)));
+      this.body.scrollIntoView({ block: "center" });
+    }
+
     async turn(by) {
       await this.complete();
       if (this.shown.length < this.rows.length && !this.filter?.value) this.shown = this.rows;
@@ -137,10 +146,6 @@
     const tables = new Map();
     document.querySelectorAll("[data-table]").forEach((block) => tables.set(block.dataset.table, new SortableTable(block)));
     // Used by the drawing: show one host's or key's row.
-    window.mailcensusFind = (name, words) => {
-      const table = tables.get(name);
-      table.filter.value = words;
-      table.refilter().then(() => table.filter.scrollIntoView({ block: "center" }));
-    };
+    window.mailcensusFind = (name, words) => tables.get(name).find(words);
   });
 })();
