@@ -21,6 +21,7 @@ from mailcensus.discovery.stage import Progress
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.collect import check_settings, collect
 from mailcensus.probe.collector import CollectProgress
+from mailcensus.probe.descriptors import make_room_for
 from mailcensus.study import Study, StudyError
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
         raise StudyError(
             f"{study.directory}: discovery is not done; run: mailcensus discover {study.directory}"
         )
+    make_room_for(study.settings.politeness.in_flight)
     with StageTalk("collect", quiet=quiet) as talk:
 
         def show(progress: CollectProgress) -> None:

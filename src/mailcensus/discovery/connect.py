@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from mailcensus.discovery.frontier import Frontier
 from mailcensus.model import Hit
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
-from mailcensus.study import StudyError
+from mailcensus.study import StageFailed
 
 ENGINE = "connect"
 
@@ -64,7 +64,7 @@ class ConnectSweep:
         A target is done with once its hit has been handed on. Any error ends the worker with the target not done.
 
         Raises:
-            StudyError: this machine cannot open connections any more.
+            StageFailed: this machine cannot open connections any more.
         """
         frontier = self._frontier
         while (target := frontier.take()) is not None:
@@ -87,7 +87,7 @@ class ConnectSweep:
             tally.refused += 1
         except OSError as error:
             if error.errno in EXHAUSTED:
-                raise StudyError(
+                raise StageFailed(
                     f"this machine cannot open more connections ({error.strerror}); lower politeness.in_flight "
                     "in study.toml or raise the system's limit (ulimit -n), then run the same command again"
                 ) from None
