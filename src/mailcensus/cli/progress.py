@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from mailcensus.cli.talk import TALK, say
 
@@ -69,7 +70,8 @@ class StageTalk:
 
     def __enter__(self) -> StageTalk:
         if TALK.is_terminal and not self._quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.fields[words]}"))
+            numbers = TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True))
+            columns = (TextColumn("{task.description}"), BarColumn(16), numbers)
             self._bar = Progress(*columns, console=TALK)
             self._task = self._bar.add_task(self._stage, total=None, words="")
             self._bar.start()
