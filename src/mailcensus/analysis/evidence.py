@@ -67,7 +67,7 @@ def gather(dataset: Dataset) -> Evidence:
     run_id = dataset.newest_run()
     grabs = final_grabs(_plain(dataset.table("grabs")), run_id)
     hits, runs = dataset.table("hits"), dataset.table("runs")
-    seen = sightings(dataset.table("grabs"), run_id)
+    seen = sightings(dataset.table("grabs"), dataset.table("followups"), run_id)
     services = dataset.put("services", _services(grabs))
     ssh = services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0
     hosts = dataset.put("numbered_hosts", _hosts(grabs))

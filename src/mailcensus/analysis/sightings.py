@@ -9,20 +9,27 @@ from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
 _ASKED = ("ip", "service", "port", "protocol", "attempt")
 
 
-def sightings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
+def sightings(grabs: ibis.Table, followups: ibis.Table, run_id: str | None) -> ibis.Table:
     """Keys that hosts showed as their own: the leaf certificate's key, and SSH host keys.
 
     Args:
         grabs: the table `grabs`. The few columns needed are taken out of its structs before anything is
             joined; whole structs would be carried along for every row.
+        followups: the table `followups`: what was shown when asked again counts too.
         run_id: the run; its last attempts count.
     Returns:
         One row per (ip, service) and key shown: ip, service, port (as asked), protocol, via (`tls` or `ssh`),
         spki_sha256, certificate_sha256 (null by SSH). Keys without a canonical form are left out. A key that
-        a server shows for two SSH algorithms has two rows: count hosts and keys, not rows.
+        a server shows for two SSH algorithms, or again when asked again, has two rows: count hosts and keys,
+        not rows.
     """
     later = later_attempts(grabs, run_id)
-    asked = of_run(grabs, run_id)
+    first = (without_superseded(rows, later) for rows in _shown(of_run(grabs, run_id)))
+    return ibis.union(*first, *_shown(of_run(followups, run_id))).drop("attempt")
+
+
+def _shown(asked: ibis.Table) -> tuple[ibis.Table, ibis.Table]:
+    """Keys shown by TLS, and by SSH."""
     tls = asked.select(
         *_ASKED, via=ibis.literal("tls"),
         spki_sha256=asked.tls.spki_sha256, certificate_sha256=asked.tls.leaf_sha256,
@@ -33,5 +40,4 @@ def sightings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
         *_ASKED, via=ibis.literal("ssh"),
         spki_sha256=shown.host_key.spki_sha256, certificate_sha256=ibis.null("string"),
     )  # fmt: skip
-    final = (without_superseded(rows.filter(rows.spki_sha256.notnull()), later) for rows in (tls, ssh))
-    return ibis.union(*final).drop("attempt")
+    return tls.filter(tls.spki_sha256.notnull()), ssh.filter(ssh.spki_sha256.notnull())
