@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ("pytester", "skips")
+
+# A busy machine is no failure; pytest-timeout ends what hangs.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
