@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mailcensus.wire.errors import TlsError
+from mailcensus.wire.tls.ffdhe import FINITE_GROUPS, FinitePair
 
 X25519, X448 = 29, 30
 CURVES: dict[int, ec.EllipticCurve] = {23: ec.SECP256R1(), 24: ec.SECP384R1(), 25: ec.SECP521R1()}
@@ -140,6 +141,8 @@ def _new_pair(group: int) -> KeyPair | None:
             return _CurvePair(group)
         if group in HYBRIDS:
             return _HybridPair(group)
+        if group in FINITE_GROUPS:
+            return FinitePair(group)
     except UnsupportedAlgorithm:  # a cryptographic library built without it
         return None
     return None
