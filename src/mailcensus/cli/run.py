@@ -13,6 +13,7 @@ from mailcensus.cli.stages import (
     run_analysis,
     run_collection,
     run_discovery,
+    run_followups,
     run_report,
 )
 from mailcensus.cli.talk import say
@@ -21,7 +22,7 @@ from mailcensus.study import Study
 
 
 def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Run every stage of the study: discover, collect, analyse, report.
+    """Run every stage of the study: discover, collect, follow up, analyse, report.
 
     Interrupt it at any time and run it again to go on where it stopped. Prints the path of the report; with --json,
     one object with the run and its headline numbers. A run that is complete stays as it is: to ask everybody again
@@ -31,8 +32,9 @@ def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False
     with current_run(study) as current:
         discovered = run_discovery(study, current, quiet=quiet)
         collected = run_collection(study, current, quiet=quiet)
+        followed = run_followups(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if discovered or collected or not _is_current(study, page):
+        if discovered or collected or followed or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")

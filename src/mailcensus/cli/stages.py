@@ -21,7 +21,8 @@ from mailcensus.discovery.stage import Progress
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.collect import check_settings, collect
 from mailcensus.probe.collector import CollectProgress
-from mailcensus.probe.descriptors import make_room_for
+from mailcensus.probe.follow_up import STAGE as FOLLOW_UP
+from mailcensus.probe.follow_up import FollowupProgress, follow_up, wants_followups
 from mailcensus.study import Study, StudyError
 
 if TYPE_CHECKING:
@@ -81,7 +82,6 @@ def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
         raise StudyError(
             f"{study.directory}: discovery is not done; run: mailcensus discover {study.directory}"
         )
-    make_room_for(study.settings.politeness.in_flight)
     with StageTalk("collect", quiet=quiet) as talk:
 
         def show(progress: CollectProgress) -> None:
@@ -90,6 +90,20 @@ def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
             talk.show(Snapshot(*hosts, "hosts", progress.ok, progress.grabs, "grabs ok", note))
 
         uvloop.run(collect(study, run, show))
+    return True
+
+
+def run_followups(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Ask again what the study wants asked again; False where that is nothing, or done already."""
+    if not wants_followups(study) or run.stage(FOLLOW_UP).state is StageState.DONE:
+        return False
+    with StageTalk("follow up", quiet=quiet) as talk:
+
+        def show(progress: FollowupProgress) -> None:
+            hosts = progress.hosts_done, progress.hosts
+            talk.show(Snapshot(*hosts, "hosts", progress.asked, progress.asked, "asked again"))
+
+        uvloop.run(follow_up(study, run, show))
     return True
 
 
