@@ -3,7 +3,7 @@
     method                                    our message     server's      RFC
     curve25519-sha256                         30 Q_C          31 Q_S        8731
     ecdh-sha2-nistp256, 384, 521              30 Q_C          31 Q_S        5656
-    diffie-hellman-group1, 14, 16             30 e            31 f          4253, 8268
+    diffie-hellman-group1, 14, 16, 18         30 e            31 f          4253, 8268
     diffie-hellman-group-exchange             34 sizes        31 p, g       4419
                                               32 e            33 f
 
@@ -184,6 +184,7 @@ class Method:
 _GROUP1 = partial(_FixedGroup, 1024, 129_093)
 _GROUP14 = partial(_FixedGroup, 2048, 124_476)
 _GROUP16 = partial(_FixedGroup, 4096, 240_904)
+_GROUP18 = partial(_FixedGroup, 8192, 4_743_158)
 
 METHODS = (
     # in our order of preference: cheap ones first, then by age
@@ -197,6 +198,7 @@ METHODS = (
     Method("diffie-hellman-group16-sha512", "sha512", _GROUP16),
     Method("diffie-hellman-group-exchange-sha256", "sha256", _GroupExchange),
     Method("diffie-hellman-group-exchange-sha1", "sha1", _GroupExchange),
+    Method("diffie-hellman-group18-sha512", "sha512", _GROUP18),
     Method("diffie-hellman-group1-sha1", "sha1", _GROUP1),
 )
 
