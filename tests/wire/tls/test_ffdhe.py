@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from mailcensus.wire.errors import TlsError
@@ -10,15 +12,22 @@ from mailcensus.wire.tls.shares import KeyPairs
 from tlspeer.groups import ffdhe2048
 
 BITS = {256: 2048, 257: 3072, 258: 4096, 259: 6144, 260: 8192}
+SHA256 = {
+    # of the prime, big-endian; OpenSSL and GnuTLS shook hands with the first three, and 2^((p-1)/2) = 1 in all
+    256: "9cd3b7f336872f46c09428d1bbc19877a4d440512cda8d1c1cf0cd6e33698966",
+    257: "0eaf67db3a839156d5013494a5318a772b5697d270d721f37f092efc69ea5a17",
+    258: "4648414224ac881b3d0dc59b466f96d06a558278776807797ecf1f66ff397b3e",
+    259: "227ac9066b3ddd9e193670cda2388fa884f65ba0cf98b742d1fe77a6687c79c7",
+    260: "770b14efaf6f049929c523113b3fa99a8d11dab1b18af3609590122075d19833",
+}
 
 
 @pytest.mark.parametrize("group", sorted(FINITE_GROUPS))
 def test_a_prime_looks_as_the_rfc_says(group: int) -> None:
-    p = prime(group)
-    ones = 2**64 - 1
+    p, ones = prime(group), 2**64 - 1
     assert p.bit_length() == BITS[group]
     assert (p >> (BITS[group] - 64), p & ones) == (ones, ones)
-    assert pow(2, (p - 1) // 2, p) == 1  # 2 generates the subgroup of order q, as in a safe prime it must
+    assert hashlib.sha256(p.to_bytes(BITS[group] // 8, "big")).hexdigest() == SHA256[group]
 
 
 def test_the_smallest_prime_is_the_one_worked_out_elsewhere() -> None:
