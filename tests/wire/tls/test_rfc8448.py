@@ -215,7 +215,7 @@ def test_the_published_client_with_a_certificate_is_read_too() -> None:
     assert SUITE is not None
     sealed = trace["client_flight_record"]
     kind, flight = Protection13(SUITE, schedule.client_handshake()).open(sealed[:5], sealed[5:])
-    messages = MessageReader(1 << 16).feed(flight)
+    messages = list(MessageReader(1 << 16).feed(flight))
     assert (kind, [code for code, _ in messages]) == (ContentType.HANDSHAKE, [11, 15, 20])
     covered = hashlib.sha256(server_transcript(trace) + messages[0][1] + messages[1][1]).digest()
     assert messages[2][1][4:] == schedule.finished(schedule.client_handshake(), covered)

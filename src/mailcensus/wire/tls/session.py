@@ -89,13 +89,14 @@ class Session:
             WireError: what came is not TLS, out of order, over a cap, or does not decrypt.
         """
         if self.phase in (Phase.FLIGHT, Phase.FINISHING):
+            data, over = data[: self._bytes_left], data[self._bytes_left :]
             self._bytes_left -= len(data)
-            if self._bytes_left < 0:
+            self._read(data)
+            if over and self.phase in (Phase.FLIGHT, Phase.FINISHING):
                 raise LimitExceeded("the server sent more handshake bytes than our cap")
-        for content_type, header, fragment in self._records.feed(data):
-            self._record(content_type, header, fragment)
-            if self.phase in (Phase.OBSERVED, Phase.CLOSED):
-                break
+            data = over
+        if data:
+            self._read(data)
         out = b"".join(self._out)
         self._out.clear()
         return out
@@ -139,6 +140,14 @@ class Session:
         )
 
     # records
+
+    def _read(self, data: bytes) -> None:
+        if self.phase in (Phase.OBSERVED, Phase.CLOSED):
+            return
+        for content_type, header, fragment in self._records.feed(data):
+            self._record(content_type, header, fragment)
+            if self.phase in (Phase.OBSERVED, Phase.CLOSED):
+                return
 
     def _record(self, content_type: int, header: bytes, fragment: bytes) -> None:
         if self._reading is not None:

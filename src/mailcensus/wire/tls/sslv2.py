@@ -70,7 +70,7 @@ class Sslv2Session:
         """
         self._buffer += data
         buffer = self._buffer
-        if len(buffer) < 3:
+        if len(buffer) < 4:  # the longer header, and what kind of message it is
             return b""
         if buffer[0] == _ALERT_RECORD and buffer[1] == 3:
             if len(buffer) >= 7:
@@ -119,8 +119,7 @@ class Sslv2Session:
         header, length = (
             (2, (first & 0x7F) << 8 | second) if first & 0x80 else (3, (first & 0x3F) << 8 | second)
         )
-        kind = self._buffer[header] if len(self._buffer) > header else _SERVER_HELLO
-        if kind not in (_SERVER_HELLO, _ERROR) or length < 3:
+        if self._buffer[header] not in (_SERVER_HELLO, _ERROR) or length < 3:
             raise TlsError(f"not SSL 2.0: {bytes(self._buffer[:24])!r}")
         if length > self._limits.handshake:
             raise LimitExceeded("the server sent more handshake bytes than our cap")
