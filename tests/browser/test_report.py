@@ -86,7 +86,7 @@ def test_a_click_on_a_heading_sorts_all_rows_and_says_so(page: Page, report: Pat
     falling = numbers(column(page, "clusters", 2))
     assert falling == sorted(falling, reverse=True)
     heading.get_by_role("button").click()
-    page.wait_for_function("document.querySelectorAll('#table-clusters [aria-sort=ascending]').length == 1")
+    page.locator("#table-clusters [aria-sort=ascending]").wait_for()
     rising = numbers(column(page, "clusters", 2))
     assert rising == sorted(rising)
     assert rising[0] == 2  # from beyond the first page
@@ -152,7 +152,8 @@ def test_the_drawing_shows_hosts_and_keys_and_their_evidence(page: Page, report:
     page.set_viewport_size({"width": 1280, "height": 1400})
     page.goto((report / "index.html").as_uri())
     page.locator("#table-clusters").get_by_role("link", name="1", exact=True).click()
-    page.wait_for_function("window.mailcensusDrawing && mailcensusDrawing.nodes().length > 10")
+    page.wait_for_url("**/clusters/1.html")
+    assert page.evaluate("mailcensusDrawing.nodes().length") > 10
     where = page.evaluate(
         "(() => { const n = mailcensusDrawing.nodes('[kind = \"key\"]')[0].renderedPosition();"
         " const box = document.getElementById('canvas').getBoundingClientRect();"
@@ -169,7 +170,6 @@ def test_the_drawing_shows_hosts_and_keys_and_their_evidence(page: Page, report:
 
 def test_the_keyboard_walks_through_the_drawing(page: Page, report: Path) -> None:
     page.goto((report / "clusters/2.html").as_uri())
-    page.wait_for_function("window.mailcensusDrawing")
     page.locator("#canvas").focus()
     page.keyboard.press("ArrowRight")
     first = page.locator("#picked .title").inner_text()
@@ -184,7 +184,7 @@ def test_hosts_are_joined_by_one_line_per_port_pair_and_the_legend_hides_them(
 ) -> None:
     page.goto((report / "clusters/2.html").as_uri())
     page.get_by_role("button", name="Host to host").click()
-    page.wait_for_function("mailcensusDrawing.nodes('[kind = \"key\"]').length == 0")
+    assert page.evaluate("mailcensusDrawing.nodes('[kind = \"key\"]').length") == 0
     entry = page.locator("[data-legend=hosts] button").first
     pair = entry.get_attribute("data-pair")
     visible = f"mailcensusDrawing.edges('[pair = {pair}]').filter(':visible').length"
@@ -210,7 +210,7 @@ def test_hostile_text_runs_nowhere(page: Page, tmp_path: Path) -> None:
     report = report_of(study_of(tmp_path, hosts, name=HOSTILE)).parent
     page.goto((report / "index.html").as_uri())
     page.locator("#table-clusters").get_by_role("link", name="1", exact=True).click()
-    page.wait_for_function("window.mailcensusDrawing")
+    page.wait_for_url("**/clusters/1.html")
     page.locator("[data-table=hosts]").get_by_role("button", name="Next").click()
     page.locator("#canvas").focus()
     for _ in range(4):

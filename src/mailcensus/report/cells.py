@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
 
 import pyarrow as pa
 from markupsafe import Markup, escape
@@ -19,7 +20,8 @@ from mailcensus.model import Field
 from mailcensus.report.csv_files import Value
 from mailcensus.report.visible import visible, visible_html
 
-_LIST_SHOWN = 8
+_LIST_CHARACTERS = 80
+"""Of a list, the first item and as many more as fit; the CSV file has all."""
 _ITEM_MAX = 60
 """Characters of one item of a list; the CSV file has all."""
 _WRITTEN = {
@@ -157,6 +159,11 @@ def _text(kind: Kind, value: str) -> tuple[Markup, str | None]:
     return shown, None
 
 
+def _fitting(texts: Sequence[str]) -> Sequence[str]:
+    lengths = accumulate(len(text) + 2 for text in texts)
+    return texts[: max(1, sum(length <= _LIST_CHARACTERS for length in lengths))]
+
+
 def _item(text: str) -> Markup:
     if len(text) <= _ITEM_MAX:
         return visible_html(text)
@@ -166,8 +173,9 @@ def _item(text: str) -> Markup:
 def _list(values: Sequence[str | int]) -> tuple[Markup, str | None]:
     if not values:
         return UNKNOWN, ""
-    shown = Markup(", ").join(_item(str(value)) for value in values[:_LIST_SHOWN])
-    rest = values[_LIST_SHOWN:]
+    fitting = _fitting([str(value) for value in values])
+    shown = Markup(", ").join(_item(text) for text in fitting)
+    rest = values[len(fitting) :]
     if rest:
         everything = visible("; ".join(str(value) for value in rest))
         shown += Markup(' <span class="quiet" title="{}">and {} more</span>').format(everything, len(rest))
