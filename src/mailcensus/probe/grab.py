@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TypedDict, Unpack
 
 from mailcensus.model import Grab, Observation, Outcome, Stage
-from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
+from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded, Turn
 from mailcensus.probe.transport import GrabTransport
 from mailcensus.study import Settings, StageFailed
 from mailcensus.wire.exchange import Exchange, ExchangeSettings
@@ -73,14 +73,11 @@ class Grabber:
         try:
             async with self._dialer.admit(ip) as turn:
                 started_at, began = datetime.now(UTC), perf_counter()
-                carrier = await turn.dial(
-                    port, self._settings.collect.deadlines.connect_s, lambda: self._carrier(exchange)
-                )
-                await self._carried(carrier)
+                carrier = await self._connect(turn, port, exchange)
+                if carrier is not None:
+                    await self._carried(carrier)
         except Excluded as excluded:
             exchange.give_up(Outcome.EXCLUDED, excluded.reason)
-        except OSError as error:
-            exchange.give_up(*_connect_failure(error))
         findings = exchange.findings()
         software = identify_server(service.protocol, findings)
         grab = Grab(
@@ -114,6 +111,15 @@ class Grabber:
             bytes_out=carrier.bytes_out if carrier else 0,
         )
         return Observation(grab, findings.certificates, findings.keys, findings.starttls_injected)
+
+    async def _connect(self, turn: Turn, port: int, exchange: Exchange) -> GrabTransport | None:
+        """A connection that carries the exchange; None where there is none, which is the exchange's outcome."""
+        connect_s = self._settings.collect.deadlines.connect_s
+        try:
+            return await turn.dial(port, connect_s, lambda: self._carrier(exchange))
+        except OSError as error:
+            exchange.give_up(*_connect_failure(error))
+            return None
 
     def _carrier(self, exchange: Exchange) -> GrabTransport:
         loop = asyncio.get_running_loop()
