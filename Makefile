@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit integration packages bench lock format clean
+.PHONY: help demo test check unit integration packages bench fuzz lock format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -35,18 +35,30 @@ packages: ## Debian packages that integration tests talk to, by apt where we are
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
 	PYTHONPATH=tests python -m bench.grab
 
-lock: ## write requirements.lock again from pyproject.toml; needs uv
+fuzz: .venv/fuzz-set-up ## coverage-guided fuzzing of every reader, FUZZ_SECONDS (60) each; TARGETS="smtp spki" for some
+	python -m fuzz --seconds $${FUZZ_SECONDS:-60} $(TARGETS)
+
+.venv/fuzz-set-up: .venv/set-up requirements-fuzz.lock
+	@pip install --quiet --only-binary=:all: --require-hashes --requirement requirements-fuzz.lock || { \
+		echo "fuzz: atheris cannot be had here; it has wheels for CPython 3.11 to 3.14 on x86-64 Linux only" >&2; \
+		exit 1; }
+	@touch $@
+
+lock: ## write requirements.lock and requirements-fuzz.lock again from pyproject.toml; needs uv
 	@command -v uv >/dev/null || { echo "lock: needs uv; install it with: pipx install uv" >&2; exit 1; }
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group fuzz --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--output-file requirements-fuzz.lock
 
 format: .venv/set-up ## put our formatting on every file
 	ruff check --fix
 	ruff format
 
 clean: ## remove what these commands made
-	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .fuzz demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/set-up: requirements.lock pyproject.toml scripts/set-up

@@ -1,0 +1,42 @@
+"""What fuzzing has found once (`make fuzz`): every corpus file, whole, in pieces, and one byte at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from fuzz.cutting import Different, byte_by_byte, check
+from fuzz.glass import glass
+from fuzz.targets import CORPUS, TARGETS, Target
+
+LONGEST_S = 1.0
+MOST_BYTES = 2 << 20
+
+
+@pytest.fixture(autouse=True)
+def _under_glass() -> Iterator[None]:
+    with glass():
+        yield
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_every_input_gives_findings_or_an_outcome_in_time_however_it_is_cut(target: Target) -> None:
+    paths = list(target.corpus())
+    assert paths
+    for path in paths:
+        data = path.read_bytes()
+        began = time.process_time()
+        target(data)
+        target(data, byte_by_byte)
+        assert time.process_time() - began < LONGEST_S, path
+
+
+def test_the_corpus_is_small_and_belongs_to_targets() -> None:
+    assert {path.name for path in CORPUS.iterdir()} == set(TARGETS)
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*")) < MOST_BYTES
+
+
+def test_a_reader_that_minds_how_its_bytes_are_cut_is_found_out() -> None:
+    with pytest.raises(Different):
+        check(len, b"abcdef", byte_by_byte)
