@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,11 +28,14 @@ MaxStartups 200
 
 
 @contextmanager
-def sshd(directory: Path, *, address: str, host_keys: Mapping[str, HostKey]) -> Iterator[RunningServer]:
+def sshd(
+    directory: Path, *, address: str, host_keys: Mapping[str, HostKey], settings: Sequence[str] = ()
+) -> Iterator[RunningServer]:
     """Run sshd until the block is left.
 
     Args:
         host_keys: file name to key, in the order that sshd offers them.
+        settings: more lines for its configuration.
     Raises:
         ServerMissing: sshd is not installed.
         ServerFailed: it does not come up.
@@ -40,7 +43,7 @@ def sshd(directory: Path, *, address: str, host_keys: Mapping[str, HostKey]) -> 
     command = program("sshd", "openssh-server")
     directory.mkdir(parents=True)
     port = PORTS["ssh"]
-    text = _CONFIG.format(address=address, port=port)
+    text = _CONFIG.format(address=address, port=port) + "".join(f"{line}\n" for line in settings)
     for name, key in host_keys.items():
         text += f"HostKey {_write_host_key(directory / name, key)}\n"
     if _version(command) >= (9, 8):
