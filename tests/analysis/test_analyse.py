@@ -1,5 +1,6 @@
 """The tables as a whole: the empty study, unknown answers, files, and every headline in plain SQL."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from mailcensus.analysis.analyse import analyse, read_tables, write_tables
 from mailcensus.analysis.catalogue import TABLES
+from mailcensus.analysis.sightings import sightings
 from mailcensus.analysis.summary import HEADLINES
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
@@ -191,3 +193,22 @@ def test_more_services_than_a_mask_holds_are_refused(tmp_path: Path) -> None:
     PartWriter(tmp_path, "grabs", Grab).write(grabs)
     with pytest.raises(ValueError, match="32 services"):
         analyse(Dataset(tmp_path))
+
+
+def test_a_key_that_was_quoted_and_is_not_held_is_no_sighting(tmp_path: Path) -> None:
+    held = Tls(version=0x0304, spki_sha256="a", leaf_sha256="b", signature_verified=True)
+    shown = {"127.0.0.1": (Outcome.OK, held, ssh("c")),
+             "127.0.0.2": (Outcome.PROTOCOL_ERROR, replace(held, signature_verified=False), ssh("d"))}  # fmt: skip
+    PartWriter(tmp_path, "grabs", Grab).write(
+        [
+            row
+            for ip, (outcome, tls_shown, ssh_shown) in shown.items()
+            for row in (
+                grab(ip, "smtp", Outcome.OK, Stage.DONE, tls=tls_shown),
+                grab(ip, "ssh", outcome, Stage.SESSION, ssh=ssh_shown),
+            )
+        ]
+    )
+    dataset = Dataset(tmp_path)
+    seen = sightings(dataset.table("grabs"), dataset.table("followups"), "r").to_pyarrow().to_pylist()
+    assert sorted((row["ip"], row["spki_sha256"]) for row in seen) == [("127.0.0.1", "a"), ("127.0.0.1", "c")]

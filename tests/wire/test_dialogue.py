@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,12 +80,11 @@ def _read(data: bytes, step: int) -> tuple[list[bytes], str]:
 
 
 def test_a_trickled_line_costs_linear_time() -> None:
-    reader = Lines(200_000, 200_000)
-    started = perf_counter()
-    for _ in range(150_000):
+    """With a cost that grows with the square, this runs into pytest's timeout."""
+    reader = Lines(400_000, 400_000)
+    for _ in range(400_000):
         reader.feed(b"x")
-        reader.next_line()
-    assert perf_counter() - started < 3.0
+        assert reader.next_line() is None
 
 
 LATER = [

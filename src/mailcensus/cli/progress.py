@@ -99,7 +99,7 @@ def words(snapshot: Snapshot, rate_per_s: float) -> str:
     parts = [f"{snapshot.done:,}/{snapshot.total:,} {snapshot.unit}", f"{rate_per_s:,.0f}/s"]
     if snapshot.tried:
         share = 100 * snapshot.good / snapshot.tried
-        parts.append(f"{snapshot.good:,} {snapshot.good_word} ({share:.2g} %)")
+        parts.append(f"{snapshot.good:,} {snapshot.good_word} ({share:{'.0f' if share >= 10 else '.2g'}} %)")
     left = snapshot.total - snapshot.done
     if left and rate_per_s:
         parts.append(f"{duration(left / rate_per_s)} left")

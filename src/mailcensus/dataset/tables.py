@@ -11,6 +11,8 @@ import pyarrow as pa
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
+_OF_RUNS = ("hits", "grabs", "runs")
+
 
 class Dataset:
     """The tables of one study. A table that nothing was written to yet is an empty one of the right schema.
@@ -42,8 +44,8 @@ class Dataset:
         return held
 
     def newest_run(self) -> str | None:
-        """Id of the newest run that has hits or grabs (run ids sort by time); None where there is none."""
-        newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in ("hits", "grabs"))
+        """Id of the newest run that has hits, grabs or a stage that ended (run ids sort by time); else None."""
+        newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in _OF_RUNS)
         return max((run_id for run_id in newest if run_id is not None), default=None)
 
 
