@@ -75,7 +75,8 @@ def test_hostile_text_hangs_no_rule(rule: Rule) -> None:
         pieces = {text, text[: len(text) // 2], rule.word, rule.word + " 1", text[-9:], "1", "1.", "(", "a "}
         for piece in pieces:
             hostile = f"{rule.word} " + piece * (TEXT_CHARACTERS // len(piece))
-            rule.pattern.search(hostile[:TEXT_CHARACTERS])  # a pattern that backtracks runs into pytest's timeout
+            # A pattern that backtracks runs into pytest's timeout.
+            rule.pattern.search(hostile[:TEXT_CHARACTERS])
 
 
 @given(protocol=st.sampled_from(sorted({s.protocol for s in SERVICES})), text=st.text(max_size=200))
