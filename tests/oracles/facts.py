@@ -25,6 +25,7 @@ LISTED = (
     ("extended_master_secret", True),
     ("secure_renegotiation", True),
     ("session_ticket", True),
+    ("unfinished", True),
     ("greeting", False),
     ("starttls", True),
     ("features_before", False),

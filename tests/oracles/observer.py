@@ -109,6 +109,7 @@ def tls_facts(tls: Tls) -> dict[str, Fact]:
         "extended_master_secret": tls.extended_master_secret,
         "secure_renegotiation": tls.secure_renegotiation,
         "session_ticket": tls.session_ticket,
+        "unfinished": tls.unfinished_reason,
     }
 
 

@@ -155,7 +155,11 @@ with the offer of the observer's own profile; `smtplib`, `imaplib` and `poplib` 
 lines over Python's sockets and `ssl`.
 
 A row is *equal* when every fact that its oracles tell is what the observer says: version, suite, group or size of
-the DH prime, the certificates as sent, the key, and whatever else stands under "compared".
+the DH prime, the certificates as sent, the key, and whatever else stands under "compared". *unfinished* says why
+the handshake was read up to the server's first flight and left there.
+
+[Hellos](hello-profiles.md) `everything` (every suite that has a name and a certificate) and `no-ffdhe` (without the
+groups of RFC 7919: a GnuTLS server shows its own DH prime to such clients only) are the tests' own.
 """
 
 
@@ -171,14 +175,22 @@ def _counts(rows: Sequence[Row], host: str) -> Iterator[str]:
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
-    yield "| server | configuration | the observer says | oracle | compared | verdict |"
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| server | configuration | hello | the observer says | oracle | compared | verdict |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for row in rows:
-        if row.verdict != NOT_RUN:
-            cells = (row.configuration.server, row.configuration.name, _summary(row.observed),
-                     ", ".join(row.oracles), ", ".join(row.compared),
-                     " ".join([row.verdict, *(row.notes if row.verdict == DIFFERENT else ())]))  # fmt: skip
-            yield "| " + " | ".join(cells) + " |"
+        if row.verdict == NOT_RUN:
+            continue
+        asked = row.configuration
+        cells = (
+            asked.server,
+            asked.name,
+            "" if asked.service == "ssh" else asked.profile.name,
+            _summary(row.observed),
+            ", ".join(row.oracles),
+            ", ".join(row.compared),
+            " ".join([row.verdict, *(row.notes if row.verdict == DIFFERENT else ())]),
+        )
+        yield "| " + " | ".join(cells) + " |"
     yield ""
 
 
@@ -210,7 +222,7 @@ def _summary(observed: Facts) -> str:
     return ", ".join(words)
 
 
-_NAMED = frozenset({"dh_bits", "alpn", "ocsp", "host_key_bits"})
+_NAMED = frozenset({"dh_bits", "alpn", "ocsp", "host_key_bits", "unfinished"})
 """Facts that are not clear without their name."""
 
 
