@@ -63,7 +63,7 @@ def purposes(grab: FirstGrab, wanted: FollowupsSection = EVERYTHING) -> list[str
         (replace(SMTP, outcome=Outcome.TIMEOUT, stage=Stage.TLS, tls_version=None, starttls_accepted=None), []),
         (replace(SMTP, outcome=Outcome.NO_STARTTLS, tls_version=None, starttls_accepted=None), []),
         (replace(SMTP, asked_again=frozenset({"enumerate", "sni_greeting"})), ["starttls_injection"]),
-        (replace(SSH, host_keys_shown=()), []),
+        (replace(SSH, outcome=Outcome.CLOSED, host_keys_shown=()), ["ssh_rsa", "ssh_ecdsa", "ssh_ed25519"]),
     ],
 )  # fmt: skip
 def test_a_follow_up_needs_a_reason(grab: FirstGrab, expected: list[str]) -> None:

@@ -18,7 +18,7 @@ from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.codes import SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, VERSIONS
 from mailcensus.wire.tls.hello import DEFAULT, LEGACY_SSL_3, LEGACY_WEAK, HelloProfile
 
-_SUITES_13 = tuple(code for code in (0x1301, 0x1302, 0x1303, 0x1304, 0x1305))
+_SUITES_13 = tuple(code for code in DEFAULT.cipher_suites if code >> 8 == 0x13)
 _SUITES_12 = tuple(
     dict.fromkeys(
         (*(code for code in DEFAULT.cipher_suites if code >> 8 != 0x13), *LEGACY_WEAK.cipher_suites[:-1])

@@ -70,7 +70,7 @@ def _all_of(grab: FirstGrab, wanted: FollowupsSection) -> Iterator[tuple[str, Sp
         yield from _LEGACY
     if wanted.server_names and has_tls and (name := host_name_in(grab.greeting)) is not None:
         yield "sni_greeting", {"server_name": name}
-    if wanted.ssh_host_keys and grab.host_keys_shown:
+    if wanted.ssh_host_keys:
         yield from _other_host_keys(grab)
     if wanted.injection and _took_starttls(grab) and grab.protocol in INJECTED:
         yield "starttls_injection", {"inject": True}

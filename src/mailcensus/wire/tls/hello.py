@@ -31,7 +31,7 @@ class HelloProfile:
     signature_schemes: tuple[int, ...]
 
 
-_SUITES_13 = (0x1301, 0x1302, 0x1303)
+_SUITES_13 = (0x1301, 0x1302, 0x1303, 0x1304, 0x1305)
 _SUITES_AEAD = (
     # ECDHE, then DHE; GCM, ChaCha20-Poly1305, CCM
     0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8, 0xC0AC, 0xC0AD,
@@ -43,6 +43,12 @@ _SUITES_CBC = (
     0x0067, 0x0033, 0x006B, 0x0039, 0x0040, 0x0032, 0x006A, 0x0038,
 )  # fmt: skip
 _SUITES_RSA = (0x009C, 0x009D, 0xC09C, 0xC09D, 0x003C, 0x002F, 0x003D, 0x0035)
+_SUITES_RARE = (
+    # CCM with short tags, Camellia (GCM, then CBC with ECDHE), ARIA: sound, and all that some servers take
+    0xC0AE, 0xC0AF, 0xC0A2, 0xC0A3, 0xC0A0, 0xC0A1,
+    0xC086, 0xC08A, 0xC087, 0xC08B, 0xC07C, 0xC07D, 0xC07A, 0xC07B, 0xC072, 0xC076, 0xC073, 0xC077,
+    0xC05C, 0xC060, 0xC05D, 0xC061, 0xC052, 0xC053, 0xC050, 0xC051,
+)  # fmt: skip
 _SUITES_OLD = (
     # Camellia, SEED, 3DES, RC4: what is left of servers from before 2010
     0x00BE, 0x0045, 0x00C4, 0x0088, 0x00BA, 0x0041, 0x00C0, 0x0084, 0x009A, 0x0096,
@@ -67,7 +73,7 @@ DEFAULT = HelloProfile(
     name="mailcensus-2026",
     purpose="everything a sound client of 2026 offers first, then what reaches old servers; nothing anonymous",
     versions=(TLS_1_3, TLS_1_2, TLS_1_1, TLS_1_0),
-    cipher_suites=_SUITES_13 + _SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_OLD,
+    cipher_suites=_SUITES_13 + _SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_RARE + _SUITES_OLD,
     groups=_GROUPS,
     key_shares=(29,),
     signature_schemes=_SCHEMES,
@@ -76,7 +82,7 @@ TLS_1_2_ONLY = HelloProfile(
     name="mailcensus-2026-tls12",
     purpose="the default profile without TLS 1.3: what a server negotiates with a client that stopped there",
     versions=(TLS_1_2, TLS_1_1, TLS_1_0),
-    cipher_suites=_SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_OLD,
+    cipher_suites=_SUITES_AEAD + _SUITES_CBC + _SUITES_RSA + _SUITES_RARE + _SUITES_OLD,
     groups=_GROUPS_CLASSICAL,
     key_shares=(),
     signature_schemes=_SCHEMES,
