@@ -17,6 +17,8 @@ from random_populations import PORTS, Population, address, crowd, is_odd, name, 
 from mailcensus.analysis.analyse import analyse
 from mailcensus.dataset.tables import Dataset
 
+pytestmark = pytest.mark.slow
+
 Rows = list[dict[str, Any]]
 
 

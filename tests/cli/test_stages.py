@@ -22,6 +22,8 @@ from mailcensus.lab.plan import Plan
 from mailcensus.lab.truth import truth_of
 from mailcensus.study import Study
 
+pytestmark = pytest.mark.slow
+
 
 def rows(study: Path, table: str) -> list[dict[str, Any]]:
     """A table as a reader without our package sees it."""

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.model import Hit
 from observations import SERVICES, hit
+
+pytestmark = pytest.mark.slow
 
 HOSTS = 1_000
 KILLS = 4

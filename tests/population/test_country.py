@@ -71,7 +71,10 @@ def _shortened(prefix: str) -> str:
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize("name", [*FILES, "maxmind-db/test-data/GeoLite2-ASN-Test.mmdb", FLAT])
+@pytest.mark.parametrize(
+    "name",
+    [*FILES, "maxmind-db/test-data/GeoLite2-ASN-Test.mmdb", pytest.param(FLAT, marks=pytest.mark.slow)],
+)
 def test_the_walk_finds_the_networks_and_records_of_the_library_s_own(shared_data: Path, name: str) -> None:
     path = shared_data / name
     ours: dict[tuple[int, int, int], str] = {}

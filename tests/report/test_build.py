@@ -16,6 +16,8 @@ from mailcensus.dataset.tables import Dataset
 from mailcensus.report import build_report
 from report.synthetic import Host, empty_study, fingerprint, leaf, mixed_hosts, report_of, spki, study_of
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '"><script>alert(1)</script></script><img src=x onerror=alert(2)>\u202e\x1b[2J\u2028{{7*7}}'
 FORMULA = "=cmd|'/C calc'!A0"
 
