@@ -22,8 +22,8 @@ from fuzz.glass import EXCHANGE_HASH, glass
 from fuzz.text_targets import HANDSHAKE, PROTOCOLS, services_of
 from fuzz.tls_targets import SESSIONS
 
+from mailcensus.wire.dh_primes import modp_prime
 from mailcensus.wire.ssh.kexinit import write_kexinit
-from mailcensus.wire.ssh.key_exchange import modp_prime
 from mailcensus.wire.ssh.packet import write_mpint, write_packet, write_string
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.session import Session
@@ -206,7 +206,7 @@ def _ssh() -> Iterator[tuple[str, str, bytes]]:
         "ecdh-sha2-nistp256": [b"\x1f%b" + write_string(_point()) + b"%b"],
         "diffie-hellman-group14-sha256": [b"\x1f%b" + write_mpint(5**300) + b"%b"],
         "diffie-hellman-group-exchange-sha256": [
-            b"\x1f" + write_mpint(modp_prime(1024, 129_093)) + write_mpint(2),
+            b"\x1f" + write_mpint(modp_prime(1024)) + write_mpint(2),
             b"\x21%b" + write_mpint(5**300) + b"%b",
         ],
     }

@@ -33,6 +33,10 @@ class Tls:
     group_name: Annotated[str | None, Column("key-exchange group, IANA name")] = None
     dh_bits: Annotated[int | None, Column("size of the server's DH prime, in bits", _U32)] = None
     dh_prime_sha256: Annotated[str | None, Column("SHA-256 over the DH prime, big-endian, hex")] = None
+    dh_prime_name: Annotated[
+        str | None,
+        Column("name of a prime that everybody knows, e.g. modp1024, ffdhe2048; null: it is another one"),
+    ] = None
     signature_scheme: Annotated[
         int | None, Column("scheme of the server's own signature (SKE or CertificateVerify), IANA code", _U16)
     ] = None
@@ -65,6 +69,9 @@ class Tls:
     ] = None
     ja3s: Annotated[str | None, Column("JA3S fingerprint of the server's answer, MD5 hex")] = None
     ja4s: Annotated[str | None, Column("JA4S fingerprint of the server's answer")] = None
+    record_bytes: Annotated[
+        int | None, Column("length of the longest record the server sent while it shook hands", _U16)
+    ] = None
     alert: Annotated[
         str | None, Column("name of the alert the server sent; unknown codes as their number")
     ] = None
@@ -118,6 +125,12 @@ class Ssh:
         tuple[str, ...] | None, Column("compression, server to client")
     ] = None
     kex_used: Annotated[str | None, Column("key exchange we used; null: none in common")] = None
+    dh_bits: Annotated[
+        int | None, Column("size of the prime of a finite-field key exchange, in bits", _U32)
+    ] = None
+    dh_prime_name: Annotated[
+        str | None, Column("name of a prime that everybody knows, e.g. modp2048; null: it is another one")
+    ] = None
     hassh_server: Annotated[str | None, Column("HASSH of the server's KEXINIT, MD5 hex")] = None
     host_keys: Annotated[tuple[SshHostKey, ...] | None, Column("host keys shown")] = None
 

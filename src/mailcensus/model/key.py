@@ -50,6 +50,11 @@ class Certificate:
     key_bits: Annotated[int | None, Column("as keys.bits", pa.uint32())] = None
     curve: Annotated[str | None, Column("as keys.curve")] = None
     is_ca: Annotated[bool | None, Column("basic constraints say CA; null: no such extension")] = None
+    path_length: Annotated[int | None, Column("basic constraints' pathLenConstraint", pa.uint32())] = None
+    policies: Annotated[tuple[str, ...] | None, Column("certificate policies, OIDs, at most 20")] = None
+    validation: Annotated[
+        str | None, Column("dv, ov, iv or ev, as the CA/Browser Forum's policy OIDs say; null: they do not")
+    ] = None
     self_issued: Annotated[bool | None, Column("issuer and subject are the same name")] = None
     self_signed: Annotated[
         bool | None, Column("its signature verifies with its own key; null: could not be checked")

@@ -14,6 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 
 from mailcensus.model import Certificate
 from mailcensus.wire import der
+from mailcensus.wire.certificate_policies import read_policies, validation_of
 from mailcensus.wire.certificate_signatures import Signature
 from mailcensus.wire.der import Element
 from mailcensus.wire.errors import ProtocolError
@@ -27,6 +28,7 @@ SANS_KEPT = 100
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 _SUBJECT_ALT_NAME = bytes.fromhex("551d11")
+_CERTIFICATE_POLICIES = bytes.fromhex("551d20")
 
 _SIZED_KEYS = ("unknown", "rsa", "ecdsa", "ed25519", "ed448", "x25519", "x448")
 """Algorithms whose key has a size wherever it can be read."""
@@ -114,6 +116,8 @@ def _record(data: bytes, layout: _Layout, sha256: str) -> Certificate:
     key = describe_key(canonical_spki(_raw(data, layout.spki)))
     extensions = problems.attempt("extensions", _extensions, data, layout) or {}
     sans = _sans(problems, extensions)
+    constraints = problems.attempt("basic constraints", _basic_constraints, extensions)
+    policies = problems.attempt("policies", _policies, extensions)
     signature = problems.attempt("signature", _signature, data, layout)
     problems.doubt(not (subject is None or subject.clean), "subject: a string not in its encoding")
     problems.doubt(not (issuer is None or issuer.clean), "issuer: a string not in its encoding")
@@ -135,7 +139,10 @@ def _record(data: bytes, layout: _Layout, sha256: str) -> Certificate:
         key_algorithm=key.algorithm,
         key_bits=key.bits,
         curve=key.curve,
-        is_ca=problems.attempt("basic constraints", _is_ca, extensions),
+        is_ca=constraints[0] if constraints else None,
+        path_length=constraints[1] if constraints else None,
+        policies=policies,
+        validation=validation_of(policies),
         self_issued=_raw(data, layout.subject) == _raw(data, layout.issuer),
         self_signed=signature.verifies(key.spki_der, _raw(data, layout.tbs)) if signature else None,
         parse_status="; ".join(problems.notes) or "ok",
@@ -194,10 +201,17 @@ def _sans(problems: _Problems, extensions: dict[bytes, bytes]) -> AlternativeNam
     return names
 
 
-def _is_ca(extensions: dict[bytes, bytes]) -> bool | None:
-    """None: the extension is absent. An absent flag is false (RFC 5280 section 4.2.1.9)."""
+def _policies(extensions: dict[bytes, bytes]) -> tuple[str, ...] | None:
+    value = extensions.get(_CERTIFICATE_POLICIES)
+    return None if value is None else read_policies(value)
+
+
+def _basic_constraints(extensions: dict[bytes, bytes]) -> tuple[bool, int | None] | None:
+    """CA flag and path length. An absent flag is false (RFC 5280 section 4.2.1.9)."""
     value = extensions.get(_BASIC_CONSTRAINTS)
     if value is None:
         return None
     fields = der.children(value, der.whole(value, der.SEQUENCE))
-    return bool(fields) and fields[0].tag == der.BOOLEAN and any(der.content(value, fields[0]))
+    is_ca = bool(fields) and fields[0].tag == der.BOOLEAN and any(der.content(value, fields[0]))
+    length = der.magnitude(value, fields[-1]) if fields and fields[-1].tag == der.INTEGER else None
+    return is_ca, length if length is None or length < 2**32 else 2**32 - 1

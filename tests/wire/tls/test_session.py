@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailcensus.wire.dh_primes import ffdhe_prime
 from mailcensus.wire.errors import LimitExceeded, TlsAlert, TlsError, WireError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.session import Session
-from tlspeer.groups import dh_pem, ffdhe2048
+from tlspeer.groups import dh_pem
 from tlspeer.openssl import OpensslPeer, identity, session, shake
 
 V = ssl.TLSVersion
-DH = dh_pem(ffdhe2048())
+DH = dh_pem(ffdhe_prime(2048))
 
 CASES: list[tuple[dict[str, Any], str, str, str | None, str | None]] = [
     # what the server is, then: version, suite, group, scheme of its signature
@@ -84,6 +85,8 @@ def test_every_kind_of_handshake_is_observed_and_finished(
     der = identity(options.get("kind", "rsa"))[1]
     assert client.observer.chain == (der,)
     assert record.chain == (hashlib.sha256(der).hexdigest(),)
+    assert record.record_bytes is not None
+    assert 40 < record.record_bytes < 2**14
     client.receive(server.receive(client.send(b"ehlo us")))
     assert client.plaintext() == b"EHLO US"
     server.receive(client.close())
@@ -121,8 +124,8 @@ def test_the_dh_prime_is_measured_and_named_by_its_hash() -> None:
     client = session()
     shake(client, OpensslPeer(maximum=V.TLSv1_2, ciphers="DHE-RSA-AES128-GCM-SHA256", dh_params=DH))
     record = client.record()
-    assert record.dh_bits == 2048
-    assert record.dh_prime_sha256 == hashlib.sha256(ffdhe2048().to_bytes(256, "big")).hexdigest()
+    assert (record.dh_bits, record.dh_prime_name) == (2048, "ffdhe2048")
+    assert record.dh_prime_sha256 == hashlib.sha256(ffdhe_prime(2048).to_bytes(256, "big")).hexdigest()
 
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])

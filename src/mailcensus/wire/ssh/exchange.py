@@ -19,6 +19,7 @@ from dataclasses import replace
 from enum import Enum
 
 from mailcensus.model import Outcome, Ssh, SshHostKey, Stage
+from mailcensus.wire.dh_primes import name_of_prime
 from mailcensus.wire.errors import ProtocolError, WireError
 from mailcensus.wire.exchange import ExchangeSettings, Findings, printable
 from mailcensus.wire.keys import spki_from_ssh_blob
@@ -136,7 +137,13 @@ class SshExchange:
         if self._theirs is not None:
             ssh = _with_algorithms(ssh, self._theirs)
         if self._method is not None:
-            ssh = replace(ssh, kex_used=self._method.name)
+            prime = self._agreement.prime if self._agreement else None
+            ssh = replace(
+                ssh,
+                kex_used=self._method.name,
+                dh_bits=None if prime is None else prime.bit_length(),
+                dh_prime_name=None if prime is None else name_of_prime(_octets(prime)),
+            )
         return ssh if self._host_key is None else replace(ssh, host_keys=(self._host_key,))
 
     def _fail(self, error: WireError) -> bytes:
@@ -218,6 +225,10 @@ class SshExchange:
 
 def _disconnect(reason: int, words: str) -> bytes:
     return write_packet(messages.write_disconnect(reason, words))
+
+
+def _octets(prime: int) -> bytes:
+    return prime.to_bytes((prime.bit_length() + 7) // 8, "big")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -19,11 +19,12 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from mailcensus.wire.dh_primes import modp_prime
 from mailcensus.wire.errors import LimitExceeded, ProtocolError
 from mailcensus.wire.ssh.messages import GEX_INIT, GEX_REQUEST, KEX_INIT
 from mailcensus.wire.ssh.packet import Reader, write_mpint, write_string
@@ -39,6 +40,8 @@ class Agreement(ABC):
 
     group_wanted = False
     """The server must name a group first."""
+    prime: int | None = None
+    """Of finite-field Diffie-Hellman, once it is known."""
 
     @abstractmethod
     def open(self) -> bytes:
@@ -99,21 +102,22 @@ class _FiniteField:
     """Diffie-Hellman in one group."""
 
     def __init__(self, prime: int, generator: int) -> None:
-        self._prime = prime
+        self.prime = prime
         self._exponent = secrets.randbits(_EXPONENT_BITS) | 1 << _EXPONENT_BITS
         self.public = write_mpint(pow(generator, self._exponent, prime))
 
     def finish(self, theirs: bytes) -> bytes:
         """e, f and K."""
         value = int.from_bytes(theirs, "big")
-        if not 1 < value < self._prime - 1:
+        if not 1 < value < self.prime - 1:
             raise ProtocolError("SSH: the server's half is out of range")
-        return self.public + write_mpint(value) + write_mpint(pow(value, self._exponent, self._prime))
+        return self.public + write_mpint(value) + write_mpint(pow(value, self._exponent, self.prime))
 
 
 class _FixedGroup(Agreement):
-    def __init__(self, bits: int, offset: int) -> None:
-        self._field = _FiniteField(modp_prime(bits, offset), 2)
+    def __init__(self, bits: int) -> None:
+        self._field = _FiniteField(modp_prime(bits), 2)
+        self.prime = self._field.prime
 
     def open(self) -> bytes:
         return bytes((KEX_INIT,)) + self._field.public
@@ -142,34 +146,13 @@ class _GroupExchange(Agreement):
             raise ProtocolError("SSH: not a group")
         self._hashed += write_mpint(prime) + write_mpint(generator)
         self._field = _FiniteField(prime, generator)
+        self.prime = prime
         return bytes((GEX_INIT,)) + self._field.public
 
     def finish(self, theirs: bytes) -> bytes:
         if self._field is None:
             raise ProtocolError("SSH: a reply before the group")
         return self._hashed + self._field.finish(theirs)
-
-
-@cache
-def modp_prime(bits: int, offset: int) -> int:
-    """The prime 2^n - 2^(n-64) - 1 + 2^64 * (floor(2^(n-130) * pi) + offset) of RFC 2409 and RFC 3526."""
-    return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi(bits - 130) + offset) << 64)
-
-
-def _pi(bits: int) -> int:
-    """floor(2^bits * pi), by Machin's formula with 32 bits to spare."""
-    one = 1 << (bits + 32)
-    return 4 * (4 * _arccot(5, one) - _arccot(239, one)) >> 32
-
-
-def _arccot(x: int, one: int) -> int:
-    term = one // x
-    total, divisor, sign = term, 3, -1
-    while term:
-        term //= x * x
-        total += sign * (term // divisor)
-        divisor, sign = divisor + 2, -sign
-    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +164,10 @@ class Method:
     begin: Callable[[], Agreement]
 
 
-_GROUP1 = partial(_FixedGroup, 1024, 129_093)
-_GROUP14 = partial(_FixedGroup, 2048, 124_476)
-_GROUP16 = partial(_FixedGroup, 4096, 240_904)
-_GROUP18 = partial(_FixedGroup, 8192, 4_743_158)
+_GROUP1 = partial(_FixedGroup, 1024)
+_GROUP14 = partial(_FixedGroup, 2048)
+_GROUP16 = partial(_FixedGroup, 4096)
+_GROUP18 = partial(_FixedGroup, 8192)
 
 METHODS = (
     # in our order of preference: cheap ones first, then by age

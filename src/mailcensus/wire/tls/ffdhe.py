@@ -6,34 +6,14 @@ Plain modular exponentiation: an observer's secret is worth nothing, and needs n
 from __future__ import annotations
 
 import os
-from functools import cache
 
+from mailcensus.wire.dh_primes import ffdhe_prime
 from mailcensus.wire.errors import TlsError
 
-_OFFSETS = {256: (2048, 560_316), 257: (3072, 2_625_351), 258: (4096, 5_736_041), 259: (6144, 15_705_020),
-            260: (8192, 10_965_728)}  # fmt: skip
-"""TLS group: bits, and the number that appendix A adds to make the prime one."""
+_BITS = {256: 2048, 257: 3072, 258: 4096, 259: 6144, 260: 8192}
 _EXPONENT_BYTES = 52
 """RFC 7919 section 5.2 asks for at most 400 bits, for the largest group."""
-FINITE_GROUPS = frozenset(_OFFSETS)
-
-
-@cache
-def prime(group: int) -> int:
-    """p = 2^b - 2^(b-64) + {[2^(b-130) * e] + offset} * 2^64 - 1, RFC 7919 appendix A."""
-    bits, offset = _OFFSETS[group]
-    return (1 << bits) - (1 << (bits - 64)) + ((_floor_of_e(bits - 130) + offset) << 64) - 1
-
-
-def _floor_of_e(bits: int) -> int:
-    """floor(2^bits * e), by the series of e with 64 bits to spare."""
-    term = total = 1 << (bits + 64)
-    divisor = 1
-    while term:
-        term //= divisor
-        total += term
-        divisor += 1
-    return total >> 64
+FINITE_GROUPS = frozenset(_BITS)
 
 
 class FinitePair:
@@ -42,7 +22,7 @@ class FinitePair:
     __slots__ = ("_exponent", "_prime", "_size", "public")
 
     def __init__(self, group: int) -> None:
-        self._prime = prime(group)
+        self._prime = ffdhe_prime(_BITS[group])
         self._size = self._prime.bit_length() // 8
         self._exponent = int.from_bytes(os.urandom(_EXPONENT_BYTES), "big")
         self.public = pow(2, self._exponent, self._prime).to_bytes(self._size, "big")

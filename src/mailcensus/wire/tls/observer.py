@@ -15,6 +15,7 @@ from cryptography.x509 import ocsp
 
 from mailcensus.model import Tls
 from mailcensus.wire.certificates import certificate_spki
+from mailcensus.wire.dh_primes import name_of_prime
 from mailcensus.wire.errors import ProtocolError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.keys import spki_sha256
@@ -80,6 +81,7 @@ class Observer:
         "hello",
         "key_exchange",
         "ocsp_response",
+        "record_bytes",
         "retry",
         "sct_count",
         "signature",
@@ -106,6 +108,8 @@ class Observer:
         self.signature_verified: bool | None = None
         """Set by a session, which knows what was signed."""
         self.ticket = False
+        self.record_bytes: int | None = None
+        """Longest record fragment of the handshake; set by whoever reads the records."""
         self.alert: str | None = None
 
     def message(self, kind: int, body: bytes) -> None:
@@ -211,6 +215,7 @@ class Observer:
             group=group,
             group_name=None if group is None else GROUPS.get(group),
             dh_bits=None if prime is None else int.from_bytes(prime, "big").bit_length(),
+            dh_prime_name=None if prime is None else name_of_prime(prime),
             dh_prime_sha256=None if prime is None else hashlib.sha256(prime).hexdigest(),
             signature_scheme=self.signature_scheme,
             signature_scheme_name=(
@@ -231,6 +236,7 @@ class Observer:
             sct_count=self.sct_count if self.sct_count is not None or not self.flight_done else 0,
             ja3s=ja3s(hello) if hello else None,
             ja4s=ja4s(hello, self.alpn) if hello else None,
+            record_bytes=self.record_bytes,
             alert=self.alert,
             chain=chain,
             leaf_sha256=chain[0] if chain else None,

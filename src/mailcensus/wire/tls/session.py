@@ -150,6 +150,8 @@ class Session:
                 return
 
     def _record(self, content_type: int, header: bytes, fragment: bytes) -> None:
+        if len(fragment) > (self.observer.record_bytes or 0) and self.phase is not Phase.OPEN:
+            self.observer.record_bytes = len(fragment)
         if self._reading is not None:
             if self._schedule is not None and self._is_clear_13(content_type, fragment):
                 return
