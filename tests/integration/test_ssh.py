@@ -227,6 +227,12 @@ def test_a_server_limited_to_one_key_exchange_shows_its_key(tmp_path: Path, name
     with sshd(tmp_path, f"HostKey {key_file.path}", f"KexAlgorithms {name}") as port:
         ssh, key = shown(grab(port))
     assert ssh.kex_used == name
+    if name.startswith("diffie-hellman"):
+        assert ssh.dh_bits is not None
+        assert ssh.dh_bits >= 1024
+        fixed = {"1": "modp1024", "14": "modp2048", "16": "modp4096", "18": "modp8192"}
+        group = name.removeprefix("diffie-hellman-group").split("-")[0]
+        assert group not in fixed or ssh.dh_prime_name == fixed[group]
     assert (key.fingerprint, key.verified) == (key_file.fingerprint, True)
 
 
