@@ -120,7 +120,7 @@ def _floor(proxy: MailProxy, in_flight: int) -> GrabMany:
     async def once(address: str) -> None:
         await touch(address, proxy.port)
 
-    return _repeated(once, proxy.addresses, in_flight)
+    return repeated(once, proxy.addresses, in_flight)
 
 
 def _baseline(variant: Variant, proxy: MailProxy, in_flight: int) -> GrabMany:
@@ -135,11 +135,11 @@ def _baseline(variant: Variant, proxy: MailProxy, in_flight: int) -> GrabMany:
             capabilities_after=variant.finish,
         )
 
-    return _repeated(once, proxy.addresses, in_flight)
+    return repeated(once, proxy.addresses, in_flight)
 
 
-def _repeated(once: Callable[[str], Awaitable[object]], addresses: Sequence[str], in_flight: int) -> GrabMany:
-    """`in_flight` workers that ask one address after the other."""
+def repeated(once: Callable[[str], Awaitable[object]], addresses: Sequence[str], in_flight: int) -> GrabMany:
+    """`in_flight` workers that ask one address after the other: a round of them."""
 
     async def many(grabs: int) -> None:
         left = iter(range(grabs))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 
 _READ_BYTES = 65_536
 
@@ -38,7 +39,7 @@ async def grab(
         await _reply(reader, b"250")
         writer.write(b"STARTTLS\r\n")
         await _reply(reader, b"220")
-        tls = _Tls(reader, writer, context)
+        tls = Tls(reader, writer, context)
         await tls.handshake()
         certificate = tls.certificate()
         if capabilities_after:
@@ -59,7 +60,7 @@ async def _reply(reader: asyncio.StreamReader, code: bytes) -> None:
             return
 
 
-class _Tls:
+class Tls:
     """TLS over streams that are open already."""
 
     def __init__(
@@ -72,6 +73,7 @@ class _Tls:
         self._object = context.wrap_bio(self._incoming, self._outgoing)
 
     async def handshake(self) -> None:
+        """Until both sides are finished."""
         while True:
             try:
                 self._object.do_handshake()
@@ -83,23 +85,30 @@ class _Tls:
                 return
 
     def certificate(self) -> bytes:
+        """The server's, DER."""
         certificate = self._object.getpeercert(binary_form=True)
         if certificate is None:
             raise ConnectionError("no certificate")
         return certificate
 
     async def ask(self, command: bytes, code: bytes) -> None:
-        """Send a command and read the whole reply to it."""
-        self._object.write(command)
-        self._flush()
+        """Send a command and read the whole SMTP reply to it."""
+        received = await self.exchange(command, _is_complete)
+        if not received.startswith(code):
+            raise ConnectionError(f"not {code!r} but {received!r}")
+
+    async def exchange(self, command: bytes, is_complete: Callable[[bytes], object]) -> bytes:
+        """Send a command (empty: none) and read until the answer is complete."""
+        if command:
+            self._object.write(command)
+            self._flush()
         received = b""
-        while not _is_complete(received):
+        while not is_complete(received):
             try:
                 received += self._object.read(_READ_BYTES)
             except ssl.SSLWantReadError:
                 await self._feed()
-        if not received.startswith(code):
-            raise ConnectionError(f"not {code!r} but {received!r}")
+        return received
 
     def _flush(self) -> None:
         if self._outgoing.pending:

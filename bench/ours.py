@@ -16,20 +16,25 @@ from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.grab import Grabber
 from mailcensus.study import Settings
 
-_ASKS = (Ask("smtp", 1, None),)
-
 
 async def grab_and_record(
-    addresses: Sequence[str], port: int, grabs: int, *, in_flight: int, ehlo_name: str, finish: bool
+    addresses: Sequence[str],
+    port: int,
+    grabs: int,
+    *,
+    in_flight: int,
+    ehlo_name: str,
+    finish: bool,
+    service: str = "smtp",
 ) -> None:
-    """Ask SMTP of one address after the other, over and over, and record it to a new dataset.
+    """Ask one service of one address after the other, over and over, and record it to a new dataset.
 
     Args:
         finish: finish the handshake and ask capabilities behind TLS; False: stop at the first flight.
     Raises:
         AssertionError: not every grab came to its end and onto the disk.
     """
-    settings = _settings(port, in_flight, ehlo_name, finish)
+    settings = _settings(service, port, in_flight, ehlo_name, finish)
     with tempfile.TemporaryDirectory(prefix="mailcensus-") as name:
         data = Path(name)
         dialer = Dialer(settings.politeness, Exclusions(), settings.study.allow_special)
@@ -38,12 +43,12 @@ async def grab_and_record(
         collector = Collector(
             settings, Grabber(settings, "bench", dialer), recorder, progress, lambda progress: None
         )
-        await collector.collect(_work(addresses, grabs))
+        await collector.collect(_work(addresses, grabs, service))
         recorder.close()
-        _check(data, grabs, finish)
+        _check(data, grabs, None if service == "ssh" else finish)
 
 
-def _settings(port: int, in_flight: int, ehlo_name: str, finish: bool) -> Settings:
+def _settings(service: str, port: int, in_flight: int, ehlo_name: str, finish: bool) -> Settings:
     return Settings.model_validate(
         {
             "study": {"allow_special": True, "ehlo_name": ehlo_name},
@@ -53,22 +58,23 @@ def _settings(port: int, in_flight: int, ehlo_name: str, finish: bool) -> Settin
                 "prefix_connections": in_flight,
                 "in_flight": in_flight,
             },
-            "collect": {"services": ("smtp",), "finish_tls": finish},
-            "ports": {"smtp": port},
+            "collect": {"services": (service,), "finish_tls": finish},
+            "ports": {service: port},
         }
     )
 
 
-def _work(addresses: Sequence[str], grabs: int) -> Iterator[HostWork]:
+def _work(addresses: Sequence[str], grabs: int, service: str) -> Iterator[HostWork]:
+    asks = (Ask(service, 1, None),)
     for number in range(grabs):
-        yield HostWork(addresses[number % len(addresses)], _ASKS)
+        yield HostWork(addresses[number % len(addresses)], asks)
 
 
-def _check(data: Path, grabs: int, finish: bool) -> None:
+def _check(data: Path, grabs: int, finished: bool | None) -> None:
     """A grab that fails early is cheap, and would flatter us. Costs about a microsecond per grab, ours to bear."""
     parts = sorted((data / "grabs").glob("*.parquet"))
     tables = [pyarrow.parquet.read_table(part, columns=["outcome", "tls.finished"]) for part in parts]
     rows = [row for table in tables for row in table.to_pylist()]
     assert len(rows) == grabs, f"{len(rows)} grabs on disk, not {grabs}"
-    other = [row for row in rows if row != {"outcome": "ok", "finished": finish}]
+    other = [row for row in rows if row != {"outcome": "ok", "finished": finished}]
     assert not other, f"{len(other)} grabs did not end well, such as {other[0]}"
