@@ -212,3 +212,23 @@ def test_a_key_that_was_quoted_and_is_not_held_is_no_sighting(tmp_path: Path) ->
     dataset = Dataset(tmp_path)
     seen = sightings(dataset.table("grabs"), dataset.table("followups"), "r").to_pyarrow().to_pylist()
     assert sorted((row["ip"], row["spki_sha256"]) for row in seen) == [("127.0.0.1", "a"), ("127.0.0.1", "c")]
+
+
+def test_software_is_counted_by_host_and_its_end_of_support_has_a_source(tmp_path: Path) -> None:
+    exim = {"greeting": "220 mx Exim 4.80", "software": "Exim", "software_version": "4.80"}
+    PartWriter(tmp_path, "grabs", Grab).write(
+        [
+            grab("127.0.0.1", "smtp", Outcome.OK, Stage.DONE, **exim),
+            grab("127.0.0.1", "submission", Outcome.OK, Stage.DONE, **exim),
+            grab("127.0.0.2", "smtp", Outcome.OK, Stage.DONE, greeting="220 nobody knows"),
+            grab("127.0.0.3", "smtp", Outcome.TIMEOUT, Stage.CONNECT),
+        ]
+    )
+    rows = analyse(Dataset(tmp_path))["software"].to_pylist()
+    assert [(row["product"], row["version"], row["hosts"], row["spoken"]) for row in rows] == [
+        (None, None, 1, 2),
+        ("Exim", "4.80", 1, 2),
+    ]
+    assert rows[1]["support_ended"]
+    assert rows[1]["source"].startswith("https://")
+    assert rows[0]["support_ended"] is None

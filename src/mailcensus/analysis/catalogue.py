@@ -13,6 +13,7 @@ from mailcensus.analysis import (
     cross_protocol,
     rows,
     services,
+    software,
     summary,
     within_host,
 )
@@ -55,6 +56,15 @@ TABLES: tuple[TableSpec, ...] = (
         "How the last grab of each host and service ended. Shares are of the hosts asked for that service.",
         rows.OutcomeRow,
         services.outcomes,
+    ),
+    TableSpec(
+        "software",
+        "Software",
+        "What servers say they run. Hosts are counted once per protocol and version; shares are of the hosts that "
+        "said anything on that protocol. The end of support is the maker's word: distributions mend old versions "
+        "without changing the number.",
+        rows.SoftwareRow,
+        software.software,
     ),
     TableSpec(
         "within_host",

@@ -44,6 +44,8 @@ class Evidence:
     """One row per service asked, by standard port: service, port (standard), protocol, tls_mode, ssh, bit."""
     grab_kinds: ibis.Table
     """Final grabs alike: service, outcome, stage, starttls_offered, tls (a version was chosen), grabs."""
+    software: ibis.Table
+    """What final grabs named: protocol, product, version, hosts."""
     hosts: ibis.Table
     """One row per host asked: host (numbers sort as addresses do), ip, connected."""
     keys: ibis.Table
@@ -82,6 +84,7 @@ def gather(dataset: Dataset) -> Evidence:
         hits=of_run(hits, run_id).filter(~hits.canary),
         services=services,
         grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
+        software=dataset.put("software", _software(grabs)),
         hosts=hosts,
         keys=keys,
         showings=showings,
@@ -99,7 +102,9 @@ def _plain(grabs: ibis.Table) -> ibis.Table:
     """The columns that say how grabs went, without structs."""
     return grabs.select(
         "run_id", "ip", "port", "service", "protocol", "tls_mode", "attempt", "outcome", "stage",
-        "starttls_offered", tls=grabs.tls.version.notnull().fill_null(False),
+        "starttls_offered", "software", "software_version",
+        said=grabs.greeting.notnull() | grabs.http.notnull() | grabs.ssh.identification.notnull(),
+        tls=grabs.tls.version.notnull().fill_null(False),
     )  # fmt: skip
 
 
@@ -122,6 +127,14 @@ def _services(grabs: ibis.Table) -> pa.Table:
 def _grab_kinds(grabs: ibis.Table) -> ibis.Table:
     kinds = grabs.select("service", "outcome", "stage", "starttls_offered", "tls")
     return kinds.group_by(list(kinds.columns)).agg(grabs=kinds.count())
+
+
+def _software(grabs: ibis.Table) -> ibis.Table:
+    """Each host once per protocol and version, on however many ports it says so."""
+    named = grabs.filter(grabs.said).select(
+        "protocol", "ip", product=grabs.software, version=grabs.software_version
+    )
+    return named.group_by("protocol", "product", "version").agg(hosts=named.ip.nunique())
 
 
 def _hosts(grabs: ibis.Table) -> pa.Table:

@@ -91,6 +91,23 @@ class OutcomeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SoftwareRow:
+    """One version of one product, on one protocol."""
+
+    protocol: Annotated[str, Column("protocol it was named on")]
+    product: Annotated[str | None, Column("product; null: a greeting that names none we know")]
+    version: Annotated[str | None, Column("version; null: it does not say")]
+    hosts: Annotated[int, Column("hosts that name it on this protocol")]
+    spoken: Annotated[int, Column("hosts that said anything on this protocol that may name software")]
+    share: Annotated[float, Column("hosts / spoken")]
+    support_ended: Annotated[
+        str | None, Column("day its maker ended support, ISO 8601; null: it has not, or we do not know")
+    ]
+    source: Annotated[str | None, Column("where its maker says so")]
+    source_as_of: Annotated[str | None, Column("newest date the source held when it was read")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithinHostRow:
     """One pair of services on which hosts show the same key."""
 

@@ -46,7 +46,7 @@ CHAPTERS = (
         "asked",
         "Services",
         "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
-        ("services", "outcomes"),
+        ("services", "outcomes", "software"),
     ),
     ChapterSpec(
         "within",
