@@ -47,6 +47,11 @@ def byte_by_byte(data: bytes) -> Iterator[tuple[bytes, ...]]:
     yield tuple(data[at : at + 1] for at in range(len(data)))
 
 
+def at_every_byte(data: bytes) -> Iterator[tuple[bytes, ...]]:
+    """In two, at every place there is."""
+    return ((data[:at], data[at:]) for at in range(1, len(data)))
+
+
 Cut = Callable[[bytes], Iterator[tuple[bytes, ...]]]
 
 

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from fuzz.cutting import Different, byte_by_byte, check
+from fuzz.cutting import Different, at_every_byte, byte_by_byte, check
 from fuzz.glass import glass
 from fuzz.targets import CORPUS, TARGETS, Target
 
 LONGEST_S = 1.0
 MOST_BYTES = 2 << 20
+TYPICAL_BYTES = 1_000
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,14 @@ def test_every_input_gives_findings_or_an_outcome_in_time_however_it_is_cut(targ
         target(data)
         target(data, byte_by_byte)
         assert time.process_time() - began < LONGEST_S, path
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_a_typical_input_cut_in_two_at_every_byte_gives_the_same(target: Target) -> None:
+    typical = max(
+        (path.read_bytes() for path in target.corpus() if path.stat().st_size < TYPICAL_BYTES), key=len
+    )
+    target(typical, at_every_byte)
 
 
 def test_the_corpus_is_small_and_belongs_to_targets() -> None:
