@@ -6,9 +6,11 @@ the handshake, which then simply is done. Consecutive lines of one side are one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
+from hypothesis import strategies as st
 
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.dialogue import Dialogue, Turn
@@ -111,3 +113,34 @@ def feed_on(dialogue: Dialogue, data: bytes, *, cut: int | None = None) -> Endin
         b"" if raised else dialogue.pending,
         raised,
     )
+
+
+def sessions_of(pieces: Sequence[bytes]) -> st.SearchStrategy[bytes]:
+    """What a server might say: pieces of its protocol and bytes that are none, in any order."""
+    return st.lists(st.sampled_from(pieces) | st.binary(max_size=8), max_size=14).map(b"".join)
+
+
+def check_ends_the_same(
+    kind: type[Dialogue], at_tls: bytes, data: bytes, *, cut: int, secure: bool, behind: bool
+) -> None:
+    """However bytes are cut, a dialogue comes to the same end; only a WireError may be raised.
+
+    Args:
+        at_tls: what a good server says up to STARTTLS.
+        behind: the bytes come behind TLS, after it.
+    """
+    endings = []
+    for size in (None, 1, cut):
+        dialogue = begin(kind, starttls=not secure, secure=secure, settings=SMALL)
+        if behind:
+            feed(dialogue, at_tls)
+            dialogue.secured()
+        endings.append(feed_on(dialogue, data, cut=size))
+    assert endings[0] == endings[1] == endings[2]
+
+
+def check_only_waits(kind: type[Dialogue], at_tls: bytes) -> None:
+    """Cut off at every byte, a session up to STARTTLS waits and does nothing else."""
+    for length in range(len(at_tls)):
+        ending = feed(begin(kind), at_tls[:length])
+        assert (ending.turn, ending.raised) == (Turn.READ, None)

@@ -10,7 +10,7 @@ from mailcensus.model import Http, Outcome, Stage
 from mailcensus.wire.dialogue import Turn
 from mailcensus.wire.exchange import ExchangeSettings
 from mailcensus.wire.http import HttpDialogue
-from scripted import SMALL, begin, feed
+from scripted import SMALL, begin, feed, sessions_of
 
 HEADS = [
     (b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\r\n", Http(status=200, server="nginx/1.22.1")),
@@ -96,7 +96,7 @@ PIECES = (
 
 
 @given(
-    data=st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=14).map(b"".join),
+    data=sessions_of(PIECES),
     cut=st.integers(1, 9),
 )
 def test_any_bytes_cut_anywhere_end_the_same(data: bytes, cut: int) -> None:

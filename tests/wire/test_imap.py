@@ -11,7 +11,7 @@ from mailcensus.wire.dialogue import Turn
 from mailcensus.wire.errors import ProtocolError, RateLimited
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.imap import ImapDialogue, Response, ResponseReader, auth_mechanisms, capabilities_of
-from scripted import SMALL, begin, converse, feed, feed_on
+from scripted import SMALL, begin, check_ends_the_same, check_only_waits, converse, feed, sessions_of
 
 CUTS = pytest.mark.parametrize("cut", [None, 1, 3])
 
@@ -201,22 +201,13 @@ PIECES = (
         b"\n",
     ),
 )
-SESSIONS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=14).map(b"".join)
+SESSIONS = sessions_of(PIECES)
 
 
 @given(data=SESSIONS, cut=st.integers(1, 9), secure=st.booleans(), behind=st.booleans())
 def test_any_bytes_cut_anywhere_end_the_same(data: bytes, cut: int, secure: bool, behind: bool) -> None:
-    endings = []
-    for size in (None, 1, cut):
-        dialogue = begin(ImapDialogue, starttls=not secure, secure=secure, settings=SMALL)
-        if behind:
-            feed(dialogue, AT_TLS)
-            dialogue.secured()
-        endings.append(feed_on(dialogue, data, cut=size))
-    assert endings[0] == endings[1] == endings[2]
+    check_ends_the_same(ImapDialogue, AT_TLS, data, cut=cut, secure=secure, behind=behind)
 
 
 def test_a_session_cut_off_at_every_byte_only_waits() -> None:
-    for length in range(len(AT_TLS)):
-        ending = feed(begin(ImapDialogue), AT_TLS[:length])
-        assert (ending.turn, ending.raised) == (Turn.READ, None)
+    check_only_waits(ImapDialogue, AT_TLS)

@@ -11,7 +11,7 @@ from mailcensus.wire.dialogue import Turn
 from mailcensus.wire.errors import ProtocolError, RateLimited
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.pop3 import Pop3Dialogue, Response, ResponseReader, auth_mechanisms
-from scripted import SMALL, begin, converse, feed, feed_on
+from scripted import SMALL, begin, check_ends_the_same, check_only_waits, converse, feed, sessions_of
 
 CUTS = pytest.mark.parametrize("cut", [None, 1, 3])
 
@@ -177,22 +177,13 @@ PIECES = (
     *(b"+OK hi\r\n", b"+OK <a@b>\r\n", b"-ERR x\r\n", b"STLS\r\n", b".\r\n", b"SASL PLAIN\r\n", b"USER\r\n"),
     *(b"-ERR too many\r\n", b"\x16\x03\x01", b"\n", b"\r", b"junk\r\n", b"..\r\n"),
 )
-SESSIONS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=14).map(b"".join)
+SESSIONS = sessions_of(PIECES)
 
 
 @given(data=SESSIONS, cut=st.integers(1, 9), secure=st.booleans(), behind=st.booleans())
 def test_any_bytes_cut_anywhere_end_the_same(data: bytes, cut: int, secure: bool, behind: bool) -> None:
-    endings = []
-    for size in (None, 1, cut):
-        dialogue = begin(Pop3Dialogue, starttls=not secure, secure=secure, settings=SMALL)
-        if behind:
-            feed(dialogue, AT_TLS)
-            dialogue.secured()
-        endings.append(feed_on(dialogue, data, cut=size))
-    assert endings[0] == endings[1] == endings[2]
+    check_ends_the_same(Pop3Dialogue, AT_TLS, data, cut=cut, secure=secure, behind=behind)
 
 
 def test_a_session_cut_off_at_every_byte_only_waits() -> None:
-    for length in range(len(AT_TLS)):
-        ending = feed(begin(Pop3Dialogue), AT_TLS[:length])
-        assert (ending.turn, ending.raised) == (Turn.READ, None)
+    check_only_waits(Pop3Dialogue, AT_TLS)

@@ -12,7 +12,7 @@ from mailcensus.wire.errors import LimitExceeded, ProtocolError, RateLimited
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.lmtp import LmtpDialogue
 from mailcensus.wire.smtp import Reply, ReplyReader, SmtpDialogue, auth_mechanisms
-from scripted import SMALL, begin, converse, feed, feed_on
+from scripted import SMALL, begin, check_ends_the_same, check_only_waits, converse, feed, sessions_of
 
 CUTS = pytest.mark.parametrize("cut", [None, 1, 3])
 
@@ -317,23 +317,13 @@ PIECES = (
     *(b"220 mx\r\n", b"220-a\r\n", b"250-mx\r\n", b"250 STARTTLS\r\n", b"250-STARTTLS\r\n", b"500 no\r\n"),
     *(b"421 x\r\n", b"454 x\r\n", b"\x16\x03\x01", b"\n", b"\r", b"250-AUTH PLAIN\r\n", b"junk\r\n"),
 )
-SESSIONS = st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=14).map(b"".join)
+SESSIONS = sessions_of(PIECES)
 
 
 @given(data=SESSIONS, cut=st.integers(1, 9), secure=st.booleans(), behind=st.booleans())
 def test_any_bytes_cut_anywhere_end_the_same(data: bytes, cut: int, secure: bool, behind: bool) -> None:
-    endings = []
-    for size in (None, 1, cut):
-        dialogue = begin(SmtpDialogue, starttls=not secure, secure=secure, settings=SMALL)
-        if behind:
-            feed(dialogue, AT_TLS)
-            dialogue.secured()
-        endings.append(feed_on(dialogue, data, cut=size))
-    assert endings[0] == endings[1] == endings[2]
+    check_ends_the_same(SmtpDialogue, AT_TLS, data, cut=cut, secure=secure, behind=behind)
 
 
 def test_a_session_cut_off_at_every_byte_only_waits() -> None:
-    whole = AT_TLS
-    for length in range(len(whole)):
-        ending = feed(begin(SmtpDialogue), whole[:length])
-        assert (ending.turn, ending.raised) == (Turn.READ, None)
+    check_only_waits(SmtpDialogue, AT_TLS)
