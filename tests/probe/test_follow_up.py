@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,14 @@ from mailcensus.dataset.first_grabs import FirstGrab
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.probe.followups import followups_of, host_name_in
-from mailcensus.study import Study
+from mailcensus.probe.server_names import read_server_names
+from mailcensus.study import Study, StudyError
 from mailcensus.study.settings import FollowupsSection
 from probe_studies import HOST, collected, followed_up, serving, study_of
 from tlspeer.openssl import identity
 
 EVERYTHING = FollowupsSection(
-    legacy=True, server_names=True, ssh_host_keys=True, injection=True, enumerate=True
+    legacy=True, server_names=("greeting",), ssh_host_keys=True, injection=True, enumerate=True
 )
 SMTP = FirstGrab(
     ip=HOST,
@@ -158,6 +160,38 @@ def test_a_server_that_refused_is_asked_with_legacy_hellos(tmp_path: Path) -> No
     assert rows["legacy_weak"]["tls"]["cipher_suite_name"] == "TLS_RSA_WITH_NULL_SHA256"
     assert rows["legacy_weak"]["tls"]["unfinished_reason"] == "TLS_RSA_WITH_NULL_SHA256 is observed only"
     assert rows["legacy_sslv3"]["outcome"] in ("tls_alert", "reset", "closed")
+
+
+def test_names_of_greeting_ptr_and_a_list_are_sent_as_sni(tmp_path: Path) -> None:
+    names: list[str | None] = []
+    context = server_context(tmp_path, "DEFAULT", minimum=ssl.TLSVersion.TLSv1_2, prefer_server=True)
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+
+    async def imap(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK imap.example.org ready\r\n")
+        await silent(reader, writer)
+
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/names.txt").write_text(
+        "# MX names\n127.0.0.1 MX.example.net.\n192.0.2.1 other.example\n"
+    )
+    wanted = {"server_names": ("greeting", "ptr", "file"), "server_names_file": "names.txt"}
+    with serving(imap, context) as port:
+        study = study_of(tmp_path / "study", {"imaps": port}, wanted, deadlines={"reply_s": 0.5})
+        collected(study, [HOST])
+        followed_up(study)
+    rows = {row["purpose"]: row["tls"]["sni"] for row in table(study, "followups")}
+    local, _ = socket.getnameinfo((HOST, 0), socket.NI_NAMEREQD)
+    assert rows == {"sni_greeting": "imap.example.org", "sni_ptr": local, "sni_file": "mx.example.net"}
+    assert names == [None, "imap.example.org", local, "mx.example.net"]
+
+
+@pytest.mark.parametrize("line", ["127.0.0.1", "mx.example 127.0.0.1", "127.0.0.1 a b"])
+def test_a_bad_line_in_a_list_of_names_is_one_clear_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text(f"127.0.0.1 mx.example\n{line}\n")
+    with pytest.raises(StudyError, match=r"names\.txt: line 2: not an address and a name"):
+        read_server_names(path)
 
 
 def test_a_study_without_follow_ups_asks_nothing_again(tmp_path: Path) -> None:

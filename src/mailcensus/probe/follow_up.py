@@ -19,10 +19,10 @@ from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.enumeration import Enumerator
-from mailcensus.probe.followups import ENUMERATE, FollowupAsk, followups_of
+from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followups_of
 from mailcensus.probe.grab import Grabber
+from mailcensus.probe.server_names import ptr_name, read_server_names
 from mailcensus.study import Study, StudyError
-from mailcensus.study.settings import FollowupsSection
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 STAGE = "follow_up"
@@ -63,7 +63,7 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
         return
     settings = study.settings
     make_room_for(settings.politeness.in_flight)
-    work = list(_work(run, settings.followups))
+    work = list(_work(study, run))
     dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
     recorder = Recorder(run.data)
     asker = _Asker(Grabber(settings, run.run_id, dialer), recorder, settings.followups.pause_s)
@@ -103,18 +103,26 @@ class _Asker:
         progress.hosts_done += 1
 
     async def _ask(self, ip: str, ask: FollowupAsk) -> None:
-        service = SERVICE_BY_NAME[ask.service]
+        service, special = SERVICE_BY_NAME[ask.service], ask.special
         if ask.purpose == ENUMERATE:
             for row in await Enumerator(self._grabber, ip, service, self._pause_s).enumerate():
                 self._recorder.add_enumeration(row)
-        else:
-            self._recorder.add_followup(await self._grabber.grab(ip, service, **ask.special), ask.purpose)
+            return
+        if ask.purpose == SNI_PTR:
+            name = await ptr_name(ip)
+            if name is None:
+                return
+            special = {"server_name": name}
+        self._recorder.add_followup(await self._grabber.grab(ip, service, **special), ask.purpose)
 
 
-def _work(run: CurrentRun, wanted: FollowupsSection) -> Iterator[_Host]:
+def _work(study: Study, run: CurrentRun) -> Iterator[_Host]:
     """Hosts with something left to ask again."""
+    wanted = study.settings.followups
+    path = wanted.server_names_file
+    names = read_server_names(study.path(path)) if path is not None else {}
     for ip, grabs in groupby(first_grabs(run.data, run.run_id), lambda grab: grab.ip):
-        asks = tuple(ask for grab in grabs for ask in followups_of(grab, wanted))
+        asks = tuple(ask for grab in grabs for ask in followups_of(grab, wanted, names))
         if asks:
             yield _Host(ip, asks)
 

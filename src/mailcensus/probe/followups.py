@@ -14,7 +14,7 @@ enumerate              TLS services                                        see `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mailcensus.dataset.first_grabs import FirstGrab
@@ -26,6 +26,7 @@ from mailcensus.wire.keys import plain_ssh_algorithm
 from mailcensus.wire.tls.hello import LEGACY_SSL_2, LEGACY_SSL_3, LEGACY_WEAK
 
 ENUMERATE = "enumerate"
+SNI_PTR = "sni_ptr"
 
 _LEGACY: tuple[tuple[str, Special], ...] = (
     ("legacy_weak", {"hello": LEGACY_WEAK}),
@@ -57,25 +58,44 @@ class FollowupAsk:
     special: Special
 
 
-def followups_of(grab: FirstGrab, wanted: FollowupsSection) -> Iterator[FollowupAsk]:
-    """What is to be asked again of one service and is not on disk yet."""
-    for purpose, special in _all_of(grab, wanted):
+def followups_of(
+    grab: FirstGrab, wanted: FollowupsSection, names: Mapping[str, str] | None = None
+) -> Iterator[FollowupAsk]:
+    """What is to be asked again of one service and is not on disk yet.
+
+    Args:
+        names: names by address, from the user's list.
+    """
+    for purpose, special in _all_of(grab, wanted, names or {}):
         if purpose not in grab.asked_again:
             yield FollowupAsk(grab.service, purpose, special)
 
 
-def _all_of(grab: FirstGrab, wanted: FollowupsSection) -> Iterator[tuple[str, Special]]:
+def _all_of(
+    grab: FirstGrab, wanted: FollowupsSection, names: Mapping[str, str]
+) -> Iterator[tuple[str, Special]]:
     has_tls = grab.tls_version is not None
     if wanted.legacy and _refused_the_hello(grab):
         yield from _LEGACY
-    if wanted.server_names and has_tls and (name := host_name_in(grab.greeting)) is not None:
-        yield "sni_greeting", {"server_name": name}
+    if has_tls:
+        yield from _server_names(grab, wanted, names)
     if wanted.ssh_host_keys:
         yield from _other_host_keys(grab)
     if wanted.injection and _took_starttls(grab) and grab.protocol in INJECTED:
         yield "starttls_injection", {"inject": True}
     if wanted.enumerate and has_tls:
         yield ENUMERATE, {}
+
+
+def _server_names(
+    grab: FirstGrab, wanted: FollowupsSection, names: Mapping[str, str]
+) -> Iterator[tuple[str, Special]]:
+    if "greeting" in wanted.server_names and (name := host_name_in(grab.greeting)) is not None:
+        yield "sni_greeting", {"server_name": name}
+    if "ptr" in wanted.server_names:
+        yield SNI_PTR, {}  # the name is looked up when its turn has come
+    if "file" in wanted.server_names and grab.ip in names:
+        yield "sni_file", {"server_name": names[grab.ip]}
 
 
 def host_name_in(greeting: str | None) -> str | None:

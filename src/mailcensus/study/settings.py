@@ -125,8 +125,13 @@ class FollowupsSection(_Section):
     legacy: bool = Field(
         False, description="SSLv3, SSLv2 and weak suites, of servers that refused the ordinary hello"
     )
-    server_names: bool = Field(
-        False, description="the TLS hello again with the host name of the greeting as server name (SNI)"
+    server_names: tuple[Literal["greeting", "ptr", "file"], ...] = Field(
+        (),
+        description="the TLS hello again with a server name (SNI): of the greeting, the PTR record, or a file",
+    )
+    server_names_file: Path | None = Field(
+        None,
+        description="file of addresses and names, one pair a line, e.g. the MX names of a list of domains",
     )
     ssh_host_keys: bool = Field(False, description="every other type of host key that an SSH server has")
     injection: bool = Field(
@@ -136,6 +141,12 @@ class FollowupsSection(_Section):
         False, description="every TLS version and cipher suite a server takes: a connection for each suite"
     )
     pause_s: PositiveFloat = Field(60.0, description="pause between two of these connections to one host")
+
+    @model_validator(mode="after")
+    def _file_names_need_a_file(self) -> FollowupsSection:
+        if "file" in self.server_names and self.server_names_file is None:
+            raise ValueError('followups.server_names has "file" and followups.server_names_file names none')
+        return self
 
 
 class Settings(_Section):
