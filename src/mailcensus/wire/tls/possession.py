@@ -27,7 +27,11 @@ _DIGESTS: dict[int, hashes.HashAlgorithm | None] = {
     0x0809: _SHA256, 0x080A: _SHA384, 0x080B: _SHA512,
     0x0807: None, 0x0808: None,
 }  # fmt: skip
-_PSS = frozenset({0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B})
+_PSS = {
+    scheme: padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+    for scheme, digest in _DIGESTS.items()
+    if scheme in (0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B) and digest is not None
+}
 
 
 def signature_verifies(scheme: int | None, leaf_der: bytes, signature: bytes, signed: bytes) -> bool | None:
@@ -45,10 +49,7 @@ def signature_verifies(scheme: int | None, leaf_der: bytes, signature: bytes, si
     if spki is None:
         return None
     digest = _SHA1 if scheme is None else _DIGESTS[scheme]
-    pss = None
-    if scheme in _PSS and digest is not None:
-        pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
-    verdict = verifies(spki, signature, signed, digest, pss)
+    verdict = verifies(spki, signature, signed, digest, _PSS.get(scheme or 0))
     return None if scheme is None and verdict is False else verdict
 
 
