@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from mailcensus.model import Certificate
@@ -20,6 +19,7 @@ from mailcensus.wire.der import Element
 from mailcensus.wire.errors import ProtocolError
 from mailcensus.wire.keys import canonical_spki, describe_key
 from mailcensus.wire.names import AlternativeNames, alternative_names, distinguished_name
+from mailcensus.wire.remembered import remembered
 from mailcensus.wire.validity import read_time
 
 SANS_KEPT = 100
@@ -49,7 +49,7 @@ class _Layout(NamedTuple):
     spki: Element
 
 
-@lru_cache(maxsize=4096)  # the services of a host, and of its neighbours, mostly show the same certificate
+@remembered
 def certificate_spki(data: bytes) -> bytes | None:
     """The canonical key of a certificate; None where the walk does not come as far. Never raises. 4-8 us."""
     try:

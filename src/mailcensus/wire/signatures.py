@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from mailcensus.wire.remembered import remembered
 
 _LARGEST_MODULUS_BITS = 16_384
 _ANY_EXPONENT_BITS = 3_072
@@ -38,8 +39,10 @@ def verifies(
     return True
 
 
-_load = lru_cache(maxsize=4096)(load_der_public_key)
-"""Loading a key costs as much as verifying with it, and one host shows its key on many services."""
+@remembered
+def _load(spki: bytes) -> PublicKeyTypes:
+    """Loading a key costs as much as verifying with it."""
+    return load_der_public_key(spki)
 
 
 def _verify(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509 import ocsp
@@ -19,6 +18,7 @@ from mailcensus.wire.dh_primes import name_of_prime
 from mailcensus.wire.errors import ProtocolError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.keys import spki_sha256
+from mailcensus.wire.remembered import remembered
 from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.codes import (
@@ -269,13 +269,13 @@ _READERS: dict[int, Callable[[Observer, bytes], None]] = {
 }
 
 
-@lru_cache(maxsize=4096)
+@remembered
 def _leaf_key(der: bytes) -> str | None:
     spki = certificate_spki(der)
     return None if spki is None else spki_sha256(spki)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def ocsp_status(der: bytes) -> str:
     """good, revoked or unknown; else the responder's own status, or "unreadable" (RFC 6960 section 4.2)."""
     try:

@@ -17,9 +17,15 @@ def hkdf_extract(hash_name: str, salt: bytes, secret: bytes) -> bytes:
 
 def hkdf_expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
     """HKDF-Expand-Label, RFC 8446 section 7.1, for outputs of at most one hash (all that TLS 1.3 asks for)."""
-    name = b"tls13 " + label
-    info = b"%c%c%c%b%c%b\x01" % (length >> 8, length & 255, len(name), name, len(context), context)
+    info = _label(label, length) + bytes((len(context),)) + context + b"\x01"
     return hmac.digest(secret, info, hash_name)[:length]
+
+
+@cache
+def _label(label: bytes, length: int) -> bytes:
+    """HkdfLabel up to its context; there are a dozen."""
+    name = b"tls13 " + label
+    return length.to_bytes(2, "big") + bytes((len(name),)) + name
 
 
 @cache
