@@ -72,9 +72,13 @@ def _hex(prefix: str, ids: Ids) -> pa.Array:
 
 
 def _write(data: Path, record: type, table: str, number: int, columns: dict[str, pa.Array]) -> None:
-    """One part; columns that are not given are null, whether the record allows it or not."""
+    """One part with the record's types; columns that are not given are null, allowed or not."""
     rows = len(next(iter(columns.values())))
-    arrays = {field.name: columns.get(field.name, pa.nulls(rows, field.arrow)) for field in fields_of(record)}
+    arrays = {}
+    for field in fields_of(record):
+        column = columns.get(field.name, pa.nulls(rows, field.arrow))
+        # Structs stay as they are made: nulls in columns that allow none do not go through a cast.
+        arrays[field.name] = column if pa.types.is_nested(column.type) else column.cast(field.arrow)
     (data / table).mkdir(parents=True, exist_ok=True)
     path = data / table / f"part-{number:08}-{number:08}.parquet"
     pq.write_table(pa.table(arrays), path, compression="zstd")
