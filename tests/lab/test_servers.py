@@ -156,6 +156,8 @@ def test_ssh_keyscan_verifies_every_host_key_and_sees_the_truth(served: Served) 
     )
     seen = {}
     for line in done.stdout.splitlines():
+        if line.startswith("#"):  # OpenSSH 10 says here who answered
+            continue
         where, algorithm, blob = line.split()
         key = load_ssh_public_key(f"{algorithm} {blob}".encode())
         spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -25,13 +25,13 @@ DH = dh_pem(ffdhe_prime(2048))
 
 CASES: list[tuple[dict[str, Any], str, str, str | None, str | None]] = [
     # what the server is, then: version, suite, group, scheme of its signature
-    ({}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256"),
-    ({"kind": "ec"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "ecdsa_secp256r1_sha256"),
+    ({"curve": "X25519"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256"),
+    ({"kind": "ec", "curve": "X25519"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "ecdsa_secp256r1_sha256"),
     ({"curve": "prime256v1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp256r1", "rsa_pss_rsae_sha256"),
     ({"curve": "secp384r1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp384r1", "rsa_pss_rsae_sha256"),
     ({"curve": "secp521r1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp521r1", "rsa_pss_rsae_sha256"),
     ({"curve": "X448"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x448", "rsa_pss_rsae_sha256"),
-    ({"ask_client": True}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256"),
+    ({"ask_client": True, "curve": "X25519"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256"),
     ({"ciphers": "ECDHE-RSA-AES128-GCM-SHA256"}, "TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
      "x25519", "rsa_pss_rsae_sha256"),
     ({"ciphers": "ECDHE-RSA-AES256-GCM-SHA384", "curve": "prime256v1"}, "TLSv1.2",
@@ -147,6 +147,16 @@ def test_a_hello_retry_request_is_answered_and_told() -> None:
     assert client.phase is Phase.OPEN
 
 
+def test_openssl_3_5_prefers_a_post_quantum_group_and_says_so() -> None:
+    client = session()
+    shake(client, OpensslPeer())
+    record = client.record()
+    post_quantum = ssl.OPENSSL_VERSION_INFO >= (3, 5)
+    assert record.group_name == ("X25519MLKEM768" if post_quantum else "x25519")
+    assert record.hello_retry is post_quantum
+    assert client.phase is Phase.OPEN
+
+
 def test_alpn_is_offered_and_the_choice_recorded() -> None:
     for maximum in (V.TLSv1_2, V.TLSv1_3):
         client = session(alpn=("http/1.1",))
@@ -156,7 +166,7 @@ def test_alpn_is_offered_and_the_choice_recorded() -> None:
 
 def test_the_server_name_is_sent() -> None:
     names = []
-    server = OpensslPeer()
+    server = OpensslPeer(curve="X25519")
     server.tls.context.sni_callback = lambda _socket, name, _context: names.append(name)
     shake(session(server_name="mx.example"), server)
     assert names == ["mx.example"]
