@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow.parquet as pq
 
+from mailcensus import __version__
 from mailcensus.dataset.files import replace_file
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.model import Run
-from mailcensus.study import StageFailed, StudyError
+from mailcensus.study import Settings, StageFailed, StudyError
 
 
 class StageState(StrEnum):
@@ -179,6 +180,34 @@ class CurrentRun:
                 f"{path}: cannot be written ({error.strerror or error}); mend it and run the same command again"
             ) from error
         self._record = record
+
+
+def stage_row(
+    run: CurrentRun,
+    stage: str,
+    settings: Settings,
+    *,
+    asked: int,
+    answered: int = 0,
+    excluded: int = 0,
+    hello_profile: str | None = None,
+) -> Run:
+    """The row of `runs` for a stage that ends now; counts as `model.Run` says, the profile where hellos were sent."""
+    progress = run.stage(stage)
+    return Run(
+        run_id=run.run_id,
+        stage=stage,
+        started_at=progress.began,
+        ended_at=datetime.now(UTC),
+        vantage=settings.study.vantage,
+        mailcensus_version=__version__,
+        settings_json=settings.model_dump_json(),
+        hello_profile=hello_profile,
+        interruptions=progress.interruptions,
+        asked=asked,
+        answered=answered,
+        excluded=excluded,
+    )
 
 
 def _new_run_id(now: datetime) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mailcensus import __version__
 from mailcensus.dataset.hits import HitSink
-from mailcensus.dataset.run import CurrentRun, StageState
+from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.discovery.stage import Progress, discover
-from mailcensus.model import Run
-from mailcensus.population import Exclusions, Population, load_population
+from mailcensus.population import Exclusions, load_population
 from mailcensus.probe.dialer import Dialer
 from mailcensus.study import Study, StudyError
 
@@ -50,23 +48,7 @@ async def discover_in_run(study: Study, run: CurrentRun, on_progress: Callable[[
         on_progress=on_progress,
     )
     sink.compact()
-    run.finish(_row(study, population, run, hits=sink.count, opted_out=tally.excluded))
-
-
-def _row(study: Study, population: Population, run: CurrentRun, *, hits: int, opted_out: int) -> Run:
-    """The stage as it ends. Who opted out during an earlier session counts as excluded, whether asked before or not."""
-    progress = run.stage(STAGE)
-    asked = population.prefixes.count - opted_out
-    return Run(
-        run_id=run.run_id,
-        stage=STAGE,
-        started_at=progress.began,
-        ended_at=datetime.now(UTC),
-        vantage=study.settings.study.vantage,
-        mailcensus_version=__version__,
-        settings_json=study.settings.model_dump_json(),
-        interruptions=progress.interruptions,
-        asked=asked,
-        answered=hits,
-        excluded=population.order.positions - asked,
-    )
+    # Who opted out during an earlier session counts as excluded, whether asked before or not.
+    asked = population.prefixes.count - tally.excluded
+    excluded = population.order.positions - asked
+    run.finish(stage_row(run, STAGE, study.settings, asked=asked, answered=sink.count, excluded=excluded))

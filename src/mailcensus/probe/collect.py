@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from mailcensus import __version__
 from mailcensus.dataset.pending import count_pending, grab_counts, pending
 from mailcensus.dataset.recorder import Recorder
-from mailcensus.dataset.run import CurrentRun, StageState
-from mailcensus.model import Run
+from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.population import Exclusions
 from mailcensus.probe.collector import Collector, CollectProgress
 from mailcensus.probe.descriptors import make_room_for
@@ -50,7 +48,18 @@ async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectP
     finally:
         recorder.close()
     recorder.compact()
-    run.finish(_row(study, run))
+    counts = grab_counts(run.data, run.run_id)
+    run.finish(
+        stage_row(
+            run,
+            STAGE,
+            settings,
+            asked=counts.grabs,
+            answered=counts.ok,
+            excluded=counts.excluded,
+            hello_profile=settings.collect.hello_profile,
+        )
+    )
 
 
 def check_settings(study: Study) -> None:
@@ -81,21 +90,3 @@ def first_trouble(errors: BaseExceptionGroup[StudyError]) -> StudyError:
         error = error.exceptions[0]
     assert isinstance(error, StudyError)
     return error
-
-
-def _row(study: Study, run: CurrentRun) -> Run:
-    counts, progress = grab_counts(run.data, run.run_id), run.stage(STAGE)
-    return Run(
-        run_id=run.run_id,
-        stage=STAGE,
-        started_at=progress.began,
-        ended_at=datetime.now(UTC),
-        vantage=study.settings.study.vantage,
-        mailcensus_version=__version__,
-        settings_json=study.settings.model_dump_json(),
-        hello_profile=study.settings.collect.hello_profile,
-        interruptions=progress.interruptions,
-        asked=counts.grabs,
-        answered=counts.ok,
-        excluded=counts.excluded,
-    )

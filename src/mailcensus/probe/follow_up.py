@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from mailcensus import __version__
 from mailcensus.dataset.first_grabs import first_grabs
 from mailcensus.dataset.recorder import Recorder
-from mailcensus.dataset.run import CurrentRun, StageState
-from mailcensus.model import Run
+from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.population import Exclusions
 from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.crowd import many_at_once
@@ -83,7 +81,8 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     finally:
         recorder.close()
     recorder.compact()
-    run.finish(_row(study, run, progress))
+    profile = settings.collect.hello_profile
+    run.finish(stage_row(run, STAGE, settings, asked=progress.asked, hello_profile=profile))
 
 
 class _Asker:
@@ -125,19 +124,3 @@ def _work(study: Study, run: CurrentRun) -> Iterator[_Host]:
         asks = tuple(ask for grab in grabs for ask in followups_of(grab, wanted, names))
         if asks:
             yield _Host(ip, asks)
-
-
-def _row(study: Study, run: CurrentRun, progress: FollowupProgress) -> Run:
-    stage = run.stage(STAGE)
-    return Run(
-        run_id=run.run_id,
-        stage=STAGE,
-        started_at=stage.began,
-        ended_at=datetime.now(UTC),
-        vantage=study.settings.study.vantage,
-        mailcensus_version=__version__,
-        settings_json=study.settings.model_dump_json(),
-        hello_profile=study.settings.collect.hello_profile,
-        interruptions=stage.interruptions,
-        asked=progress.asked,
-    )
