@@ -1,0 +1,1 @@
+"""What others know about addresses and names: countries, autonomous systems, host names."""
