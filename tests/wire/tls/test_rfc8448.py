@@ -23,7 +23,7 @@ from mailcensus.wire.tls.hello import PROFILES, ClientHello
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.protection import Protection13
 from mailcensus.wire.tls.records import MessageReader
-from mailcensus.wire.tls.schedule import Schedule13, hkdf_expand_label
+from mailcensus.wire.tls.schedule import Schedule13, Secret, finished_data
 from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPair, KeyPairs, _CurvePair, _XPair
 from mailcensus.wire.tls.suites import suite_of
@@ -206,7 +206,7 @@ def test_a_certificate_request_is_answered_with_none_and_the_rest_stays_as_publi
     (_, certificate), (_, finished) = MessageReader(1 << 16).feed(flight)
     assert (kind, certificate.hex()) == (ContentType.HANDSHAKE, "0b00000400000000")
     covered = hashlib.sha256(server_transcript(trace) + certificate).digest()
-    assert finished[4:] == schedule.finished(schedule.client_handshake(), covered)
+    assert finished[4:] == finished_data(schedule.client_handshake(), covered)
 
 
 def test_the_published_client_with_a_certificate_is_read_too() -> None:
@@ -218,7 +218,7 @@ def test_the_published_client_with_a_certificate_is_read_too() -> None:
     messages = list(MessageReader(1 << 16).feed(flight))
     assert (kind, [code for code, _ in messages]) == (ContentType.HANDSHAKE, [11, 15, 20])
     covered = hashlib.sha256(server_transcript(trace) + messages[0][1] + messages[1][1]).digest()
-    assert messages[2][1][4:] == schedule.finished(schedule.client_handshake(), covered)
+    assert messages[2][1][4:] == finished_data(schedule.client_handshake(), covered)
 
 
 def test_application_data_goes_both_ways_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,9 +270,9 @@ def test_every_secret_of_the_handshake_is_the_published_one() -> None:
     assert pair is not None
     assert pair.agree(trace["server_hello"][-38:-6]) == trace["shared_secret"]
     assert schedule.server_hello_hash == trace["server_hello_hash"]
-    assert schedule.handshake_secret == trace["handshake_secret"]
-    assert schedule.client_handshake() == trace["client_handshake_secret"]
-    assert schedule.server_handshake == trace["server_handshake_secret"]
+    assert schedule.handshake_secret.value == trace["handshake_secret"]
+    assert schedule.client_handshake().value == trace["client_handshake_secret"]
+    assert schedule.server_handshake.value == trace["server_handshake_secret"]
 
 
 def test_every_secret_behind_the_handshake_is_the_published_one() -> None:
@@ -280,19 +280,19 @@ def test_every_secret_behind_the_handshake_is_the_published_one() -> None:
     schedule, transcript = schedule_of(trace), server_transcript(trace)
     hashed = hashlib.sha256(transcript).digest()
     assert hashed == trace["server_finished_hash"]
-    assert schedule.application(hashed) == (
+    assert [secret.value for secret in schedule.application(hashed)] == [
         trace["client_application_secret"],
         trace["server_application_secret"],
-    )
+    ]
     before_finished = hashlib.sha256(transcript.removesuffix(trace["server_finished"])).digest()
-    assert schedule.finished(schedule.server_handshake, before_finished) == trace["server_finished"][4:]
-    assert schedule.finished(schedule.client_handshake(), hashed) == trace["client_verify_data"]
+    assert finished_data(schedule.server_handshake, before_finished) == trace["server_finished"][4:]
+    assert finished_data(schedule.client_handshake(), hashed) == trace["client_verify_data"]
 
 
 @pytest.mark.parametrize("epoch", ["handshake", "application"])
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_keys_and_ivs_are_the_published_ones(side: str, epoch: str) -> None:
     trace = Trace.read("simple")
-    secret = trace[f"{side}_{epoch}_secret"]
-    assert hkdf_expand_label("sha256", secret, b"key", b"", 16) == trace[f"{side}_{epoch}_key"]
-    assert hkdf_expand_label("sha256", secret, b"iv", b"", 12) == trace[f"{side}_{epoch}_iv"]
+    secret = Secret("sha256", trace[f"{side}_{epoch}_secret"])
+    assert secret.expand(b"key", b"", 16) == trace[f"{side}_{epoch}_key"]
+    assert secret.expand(b"iv", b"", 12) == trace[f"{side}_{epoch}_iv"]

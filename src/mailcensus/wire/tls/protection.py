@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM, ChaCha20Poly1305
 
 from mailcensus.wire.errors import TlsError
-from mailcensus.wire.tls.schedule import hkdf_expand_label
+from mailcensus.wire.tls.schedule import Secret
 from mailcensus.wire.tls.suites import Suite
 
 AEAD_CIPHERS = frozenset({"AES_GCM", "AES_CCM", "AES_CCM_8", "CHACHA20_POLY1305"})
@@ -45,24 +45,19 @@ class Protection13:
 
     __slots__ = ("_aead", "_iv", "_secret", "_sequence", "_suite")
 
-    def __init__(self, suite: Suite, secret: bytes) -> None:
+    def __init__(self, suite: Suite, secret: Secret) -> None:
         self._suite = suite
         self._rekey(secret)
 
-    def _rekey(self, secret: bytes) -> None:
-        name = self._suite.prf_hash
+    def _rekey(self, secret: Secret) -> None:
         self._secret = secret
-        self._aead = aead_for(
-            self._suite, hkdf_expand_label(name, secret, b"key", b"", self._suite.key_bytes)
-        )
-        self._iv = int.from_bytes(hkdf_expand_label(name, secret, b"iv", b"", 12), "big")
+        self._aead = aead_for(self._suite, secret.expand(b"key", b"", self._suite.key_bytes))
+        self._iv = int.from_bytes(secret.expand(b"iv", b"", 12), "big")
         self._sequence = 0
 
     def update(self) -> None:
         """Move on to the next traffic secret after a KeyUpdate, RFC 8446 section 7.2."""
-        self._rekey(
-            hkdf_expand_label(self._suite.prf_hash, self._secret, b"traffic upd", b"", len(self._secret))
-        )
+        self._rekey(self._secret.derive(b"traffic upd", b""))
 
     def seal(self, content_type: int, plaintext: bytes) -> bytes:
         inner = plaintext + bytes((content_type,))

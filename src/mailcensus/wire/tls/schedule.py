@@ -7,18 +7,43 @@ import hmac
 from dataclasses import dataclass
 from functools import cache
 
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from mailcensus.wire.tls.codes import TLS_1_2
 
 
-def hkdf_extract(hash_name: str, salt: bytes, secret: bytes) -> bytes:
-    """HKDF-Extract, RFC 5869 section 2.2."""
-    return hmac.digest(salt, secret, hash_name)
+class Secret:
+    """A secret of the TLS 1.3 schedule, from which others come by HKDF-Expand-Label (RFC 8446 section 7.1).
+
+    The HMAC is keyed once and copied for each label: keying is most of what an HMAC of so few bytes costs, and
+    every secret has two or three labels.
+    """
+
+    __slots__ = ("_keyed", "hash_name", "value")
+
+    def __init__(self, hash_name: str, value: bytes) -> None:
+        self.hash_name = hash_name
+        self.value = value
+        self._keyed = HMAC(value, _HASHES[hash_name])
+
+    @classmethod
+    def extract(cls, hash_name: str, salt: bytes, secret: bytes) -> Secret:
+        """HKDF-Extract, RFC 5869 section 2.2."""
+        return cls(hash_name, hmac.digest(salt, secret, hash_name))
+
+    def expand(self, label: bytes, context: bytes, length: int) -> bytes:
+        """Output of at most one hash, which is all that TLS 1.3 asks for."""
+        keyed = self._keyed.copy()
+        keyed.update(_label(label, length) + bytes((len(context),)) + context + b"\x01")
+        return keyed.finalize()[:length]
+
+    def derive(self, label: bytes, context: bytes) -> Secret:
+        """Another secret, as long as the hash."""
+        return Secret(self.hash_name, self.expand(label, context, len(self.value)))
 
 
-def hkdf_expand_label(hash_name: str, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
-    """HKDF-Expand-Label, RFC 8446 section 7.1, for outputs of at most one hash (all that TLS 1.3 asks for)."""
-    info = _label(label, length) + bytes((len(context),)) + context + b"\x01"
-    return hmac.digest(secret, info, hash_name)[:length]
+_HASHES = {"sha256": SHA256(), "sha384": SHA384()}
 
 
 @cache
@@ -29,57 +54,52 @@ def _label(label: bytes, length: int) -> bytes:
 
 
 @cache
-def _early_derived(hash_name: str) -> tuple[bytes, int]:
-    """What every handshake without PSK begins with: the salt of the handshake secret, and the hash's length."""
-    size = hashlib.new(hash_name).digest_size
-    early = hkdf_extract(hash_name, bytes(size), bytes(size))
-    return hkdf_expand_label(hash_name, early, b"derived", hashlib.new(hash_name).digest(), size), size
+def _early_derived(hash_name: str) -> bytes:
+    """The salt of the handshake secret, the same in every handshake without PSK."""
+    nothing = bytes(hashlib.new(hash_name).digest_size)
+    return Secret.extract(hash_name, nothing, nothing).derive(b"derived", _empty_hash(hash_name)).value
+
+
+@cache
+def _empty_hash(hash_name: str) -> bytes:
+    return hashlib.new(hash_name).digest()
 
 
 @dataclass(slots=True)
 class Schedule13:
     """The secrets of one TLS 1.3 handshake without PSK, in the order they come about."""
 
-    hash_name: str
-    handshake_secret: bytes
+    handshake_secret: Secret
     server_hello_hash: bytes
     """Transcript hash up to ServerHello."""
-    server_handshake: bytes
+    server_handshake: Secret
     """Server's handshake traffic secret."""
 
     @classmethod
     def start(cls, hash_name: str, shared_secret: bytes, transcript_hash: bytes) -> Schedule13:
         """From the (EC)DHE secret and the transcript up to ServerHello."""
-        salt, size = _early_derived(hash_name)
-        secret = hkdf_extract(hash_name, salt, shared_secret)
-        return cls(
-            hash_name,
-            secret,
-            transcript_hash,
-            hkdf_expand_label(hash_name, secret, b"s hs traffic", transcript_hash, size),
-        )
+        secret = Secret.extract(hash_name, _early_derived(hash_name), shared_secret)
+        return cls(secret, transcript_hash, secret.derive(b"s hs traffic", transcript_hash))
 
-    def client_handshake(self) -> bytes:
+    def client_handshake(self) -> Secret:
         """Client's handshake traffic secret: of use only to those who answer."""
-        size = len(self.handshake_secret)
-        return hkdf_expand_label(
-            self.hash_name, self.handshake_secret, b"c hs traffic", self.server_hello_hash, size
-        )
+        return self.handshake_secret.derive(b"c hs traffic", self.server_hello_hash)
 
-    def application(self, transcript_hash: bytes) -> tuple[bytes, bytes]:
+    def application(self, transcript_hash: bytes) -> tuple[Secret, Secret]:
         """Client's and server's first application traffic secrets, from the transcript up to server Finished."""
-        name, size = self.hash_name, len(self.handshake_secret)
-        salt = hkdf_expand_label(name, self.handshake_secret, b"derived", hashlib.new(name).digest(), size)
-        master = hkdf_extract(name, salt, bytes(size))
-        return (
-            hkdf_expand_label(name, master, b"c ap traffic", transcript_hash, size),
-            hkdf_expand_label(name, master, b"s ap traffic", transcript_hash, size),
+        name = self.handshake_secret.hash_name
+        empty = _empty_hash(name)
+        salt = self.handshake_secret.expand(b"derived", empty, len(empty))
+        master = Secret.extract(name, salt, bytes(len(empty)))
+        return master.derive(b"c ap traffic", transcript_hash), master.derive(
+            b"s ap traffic", transcript_hash
         )
 
-    def finished(self, traffic_secret: bytes, transcript_hash: bytes) -> bytes:
-        """verify_data of a Finished message, RFC 8446 section 4.4.4."""
-        key = hkdf_expand_label(self.hash_name, traffic_secret, b"finished", b"", len(traffic_secret))
-        return hmac.digest(key, transcript_hash, self.hash_name)
+
+def finished_data(traffic_secret: Secret, transcript_hash: bytes) -> bytes:
+    """verify_data of a Finished message, RFC 8446 section 4.4.4."""
+    key = traffic_secret.expand(b"finished", b"", len(traffic_secret.value))
+    return hmac.digest(key, transcript_hash, traffic_secret.hash_name)
 
 
 def prf(version: int, hash_name: str, secret: bytes, label: bytes, seed: bytes, length: int) -> bytes:

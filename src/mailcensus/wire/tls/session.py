@@ -21,7 +21,7 @@ from mailcensus.wire.tls.possession import signature_verifies, signed_content_13
 from mailcensus.wire.tls.protection import Protection, Protection13
 from mailcensus.wire.tls.reader import Reader
 from mailcensus.wire.tls.records import MessageReader, RecordReader
-from mailcensus.wire.tls.schedule import Schedule13
+from mailcensus.wire.tls.schedule import Schedule13, finished_data
 from mailcensus.wire.tls.shares import KeyPair, KeyPairs
 from mailcensus.wire.tls.suites import Suite, suite_of
 
@@ -280,7 +280,7 @@ class Session:
         schedule, suite = self._schedule, self._suite()
         if schedule is None or suite is None:
             raise ProtocolError("Finished before ServerHello")
-        if message[4:] != schedule.finished(schedule.server_handshake, self._hash.digest()):
+        if message[4:] != finished_data(schedule.server_handshake, self._hash.digest()):
             raise TlsError("the server's Finished does not verify")
         self._hash.update(message)
         client_secret, server_secret = schedule.application(self._hash.digest())
@@ -293,7 +293,7 @@ class Session:
             certificate = b"\x0b" + len(body).to_bytes(3, "big") + body
             self._hash.update(certificate)
             flight = certificate
-        verify_data = schedule.finished(client_handshake, self._hash.digest())
+        verify_data = finished_data(client_handshake, self._hash.digest())
         flight += b"\x14" + len(verify_data).to_bytes(3, "big") + verify_data
         # Once, before our second flight (RFC 8446 appendix D.4): after a retry, the second hello was that.
         change = b"" if self.observer.retry else _CHANGE_CIPHER_SPEC
