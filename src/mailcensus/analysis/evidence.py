@@ -18,7 +18,7 @@ from mailcensus.analysis.components import number_clusters
 from mailcensus.analysis.masks import MAX_SERVICES
 from mailcensus.analysis.sightings import sightings
 from mailcensus.dataset.tables import Dataset, final_grabs, of_run
-from mailcensus.model import Outcome, Stage
+from mailcensus.model import TABLES, Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 _SERVICES = pa.schema(
@@ -28,6 +28,16 @@ _SERVICES = pa.schema(
         ("protocol", pa.string()),
         ("tls_mode", pa.string()),
         ("ssh", pa.bool_()),
+    ]
+)
+
+_FACTS = pa.schema(
+    [
+        ("ip", pa.string()),
+        ("country", pa.string()),
+        ("asn", pa.int64()),
+        ("as_org", pa.string()),
+        ("ptr", pa.string()),
     ]
 )
 
@@ -48,6 +58,8 @@ class Evidence:
     """What final grabs named: protocol, product, version, hosts."""
     hosts: ibis.Table
     """One row per host asked: host (numbers sort as addresses do), ip, connected."""
+    host_facts: ibis.Table
+    """One row per host asked: host, country, asn, as_org, ptr; null where nobody looked it up or knows."""
     keys: ibis.Table
     """One row per key shown: key, spki_sha256, algorithm, bits, curve."""
     showings: ibis.Table
@@ -86,6 +98,7 @@ def gather(dataset: Dataset) -> Evidence:
         grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
         software=dataset.put("software", _software(grabs)),
         hosts=hosts,
+        host_facts=dataset.put("host_facts", _host_facts(dataset, hosts)),
         keys=keys,
         showings=showings,
         showing_hosts=dataset.put(
@@ -142,6 +155,16 @@ def _hosts(grabs: ibis.Table) -> pa.Table:
     hosts = grabs.group_by("ip").agg(connected=connected.any()).to_pyarrow().combine_chunks()
     ordered = hosts.take(numerical_order(hosts["ip"].combine_chunks()))
     return ordered.append_column("host", pa.array(np.arange(len(ordered)), pa.int32()))
+
+
+def _host_facts(dataset: Dataset, hosts: ibis.Table) -> ibis.Table:
+    """What others know about each host. A study that nothing was looked up for has no such table yet."""
+    if "hosts" in TABLES:
+        facts = dataset.table("hosts")
+    else:
+        facts = dataset.put("hosts", _FACTS.empty_table())
+    named = facts.select("ip", "country", "as_org", "ptr", asn=facts.asn.cast("int64"))
+    return hosts.left_join(named, "ip").select("host", "country", "asn", "as_org", "ptr")
 
 
 def _keys(seen: ibis.Table, keys: ibis.Table) -> ibis.Table:
