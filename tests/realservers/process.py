@@ -1,4 +1,8 @@
-"""A server as our child process: started in the foreground, waited for, stopped by its own process id."""
+"""A server as our child process: started in the foreground, waited for, stopped by its own process id.
+
+Each has a keeper, a shell that reads a pipe from us: when the pipe ends, because we were killed, it kills the server.
+(The kernel's own signal at a parent's death is forgotten by a server that changes its user.)
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,7 @@ from pathlib import Path
 START_S = 60.0
 """ejabberd takes ten seconds on an idle machine."""
 STOP_S = 10.0
+_KEEPER = 'read -r line || kill -s KILL -- "-$1"'
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -63,12 +68,20 @@ def require_root(name: str) -> None:
 
 @contextmanager
 def running(
-    name: str, command: Sequence[str], *, directory: Path, address: str, ports: dict[str, int], log: Path
+    name: str,
+    command: Sequence[str],
+    *,
+    directory: Path,
+    address: str,
+    ports: dict[str, int],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServer]:
-    """Run a server that stays in the foreground, until the block is left.
+    """Run a server that stays in the foreground, until the block is left or this process is gone.
 
     Args:
         log: where it is told to log; its standard output and error are added to that file.
+        environment: variables it needs besides PATH and LANG.
     Raises:
         ServerFailed: it ended, or did not answer on every port in time.
     """
@@ -79,12 +92,13 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={"PATH": _SYSTEM_PATH, "LANG": "C.UTF-8"},
+            env={"PATH": _SYSTEM_PATH, "LANG": "C.UTF-8", **(environment or {})},
             start_new_session=True,
         )
     try:
-        _wait_until_up(name, child, address, ports, log)
-        yield RunningServer(name=name, address=address, ports=ports, log=log, pid=child.pid)
+        with _kept(child.pid):
+            _wait_until_up(name, child, address, ports, log)
+            yield RunningServer(name=name, address=address, ports=ports, log=log, pid=child.pid)
     finally:
         _stop(child)
 
@@ -94,6 +108,20 @@ def tail(log: Path, lines: int = 60) -> str:
     if not log.exists():
         return "(no log)"
     return "\n".join(log.read_text(errors="backslashreplace").splitlines()[-lines:])
+
+
+@contextmanager
+def _kept(pid: int) -> Iterator[None]:
+    """Should we die in this block, so does the process group that `pid` leads."""
+    # A session of its own: what is sent to our group, Ctrl-C above all, must not reach it.
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", _KEEPER, "keeper", str(pid)], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        keeper.kill()  # before the server is reaped: until then nobody else has its number
+        keeper.communicate()
 
 
 def _wait_until_up(
