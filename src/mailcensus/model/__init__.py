@@ -3,6 +3,7 @@
 from mailcensus.model.column import Column, Field, fields_of, schema_of
 from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
+from mailcensus.model.host import Host, PtrState
 from mailcensus.model.key import Certificate, Key
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
@@ -15,6 +16,7 @@ TABLES: dict[str, type] = {
     "keys": Key,
     "followups": Followup,
     "enumerations": Enumeration,
+    "hosts": Host,
     "runs": Run,
 }
 """Every table of a dataset and the record that makes its rows."""
@@ -28,10 +30,12 @@ __all__ = [
     "Followup",
     "Grab",
     "Hit",
+    "Host",
     "Http",
     "Key",
     "Observation",
     "Outcome",
+    "PtrState",
     "Run",
     "Ssh",
     "SshHostKey",
