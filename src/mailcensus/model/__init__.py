@@ -8,6 +8,7 @@ from mailcensus.model.key import Certificate, Key
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
 from mailcensus.model.run import Hit, Run
+from mailcensus.model.vantage import CanaryAsk, Pause, PreflightCheck, Verdict
 
 TABLES: dict[str, type] = {
     "hits": Hit,
@@ -18,11 +19,15 @@ TABLES: dict[str, type] = {
     "enumerations": Enumeration,
     "hosts": Host,
     "runs": Run,
+    "canaries": CanaryAsk,
+    "pauses": Pause,
+    "preflights": PreflightCheck,
 }
 """Every table of a dataset and the record that makes its rows."""
 
 __all__ = [
     "TABLES",
+    "CanaryAsk",
     "Certificate",
     "Column",
     "Enumeration",
@@ -35,6 +40,8 @@ __all__ = [
     "Key",
     "Observation",
     "Outcome",
+    "Pause",
+    "PreflightCheck",
     "PtrState",
     "Run",
     "Ssh",
@@ -42,6 +49,7 @@ __all__ = [
     "Stage",
     "Tls",
     "TlsMode",
+    "Verdict",
     "fields_of",
     "schema_of",
 ]

@@ -91,6 +91,42 @@ class DiscoverySection(_Section):
     timeout_s: PositiveFloat = Field(5.0, description="how long an address may take to answer")
 
 
+class CanariesSection(_Section):
+    """Known responders mixed into discovery: they tell an empty population from a vantage that cannot see."""
+
+    hosts: tuple[str, ...] = Field(
+        (), description='addresses known to answer, each "address" or "address:port" ("[address]:port" for IPv6)'
+    )
+    file: Path | None = Field(
+        None, description="file of more of them, one a line, # comments", examples=["canaries.txt"]
+    )
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.001, description="canaries asked, as a share of the addresses asked: 0.001 is one for each 1,000"
+    )
+    silent_after: PositiveInt = Field(
+        3, description="the run pauses when so many questions in a row were not answered, nor any canary then"
+    )
+    rest_s: PositiveFloat = Field(
+        5.0, description="between two questions to one canary, at least; due earlier, it is passed over"
+    )
+    retry_s: PositiveFloat = Field(60.0, description="during a pause every canary is asked once in so many seconds")
+
+
+class PreflightSection(_Section):
+    """What is looked at before a run begins."""
+
+    responders: tuple[str, ...] = Field(
+        (),
+        description="addresses that answer on the discovery port, as in canaries.hosts; without any, the canaries",
+    )
+    addresses: tuple[str, ...] = Field(
+        (), description="our own public addresses; without any, those of this machine's routes"
+    )
+    resolvers: tuple[str, ...] = Field(
+        (), description='DNS resolvers, each "address" or "address:port"; without any, those of the system'
+    )
+
+
 class DeadlinesSection(_Section):
     """How long each stage may take, in seconds."""
 
@@ -156,6 +192,8 @@ class Settings(_Section):
     population: PopulationSection = PopulationSection()
     politeness: PolitenessSection = PolitenessSection()
     discovery: DiscoverySection = DiscoverySection()
+    canaries: CanariesSection = CanariesSection()
+    preflight: PreflightSection = PreflightSection()
     collect: CollectSection = CollectSection()
     followups: FollowupsSection = FollowupsSection()
     ports: dict[str, Port] = Field(
