@@ -1,12 +1,18 @@
-"""Python's own mail and web clients as oracles: greeting and capabilities, before and behind TLS."""
+"""Python's own mail and web clients as oracles: greeting and capabilities, before and behind TLS.
+
+Python has no client for ManageSieve: that one is a few lines over its sockets and ssl.
+"""
 
 from __future__ import annotations
 
 import http.client
 import imaplib
 import poplib
+import shlex
 import smtplib
+import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +45,10 @@ class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
     """The same with TLS from the start."""
 
 
+class _Lmtp(_Smtp, smtplib.LMTP):
+    """The same, saying LHLO."""
+
+
 def tls_context() -> ssl.SSLContext:
     """Looks at certificates and judges none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -54,6 +64,16 @@ def smtp(address: str, port: int, *, implicit: bool) -> Said:
         if implicit
         else _Smtp(address, port, _EHLO_NAME, timeout=_TIMEOUT_S)
     )
+    return _smtp_said(client, implicit=implicit)
+
+
+def lmtp(address: str, port: int, *, implicit: bool = False) -> Said:
+    """LHLO, STARTTLS, LHLO, QUIT by smtplib."""
+    assert not implicit, "LMTP has no port with TLS from the start"
+    return _smtp_said(_Lmtp(address, port, _EHLO_NAME, timeout=_TIMEOUT_S), implicit=False)
+
+
+def _smtp_said(client: _Smtp, *, implicit: bool) -> Said:
     code, greeting = client.greeted
     before = None if implicit else _ehlo(client)
     if not implicit:
@@ -112,6 +132,25 @@ def pop3(address: str, port: int, *, implicit: bool) -> Said:
     )
 
 
+def managesieve(address: str, port: int, *, implicit: bool = False) -> Said:
+    """The list it greets with, STARTTLS, the list again, LOGOUT, by hand (RFC 5804)."""
+    assert not implicit, "ManageSieve has no port with TLS from the start"
+    with socket.create_connection((address, port), timeout=_TIMEOUT_S) as end:
+        *before, last = _until_ok(end)
+        end.sendall(b"STARTTLS\r\n")
+        _until_ok(end)
+        with tls_context().wrap_socket(end) as tls:
+            *after, _ = _until_ok(tls)
+            tls.sendall(b"LOGOUT\r\n")
+    return Said(
+        greeting="\n".join([*before, last]),
+        before=tuple(before),
+        auth_before=_sieve_auth(before),
+        after=tuple(after),
+        auth_after=_sieve_auth(after),
+    )
+
+
 def https(address: str, port: int) -> tuple[int, str | None, str | None]:
     """Status, Server and Location of a HEAD request for the root, by http.client."""
     client = http.client.HTTPSConnection(address, port, timeout=_TIMEOUT_S, context=tls_context())
@@ -119,6 +158,19 @@ def https(address: str, port: int) -> tuple[int, str | None, str | None]:
     answer = client.getresponse()
     client.close()
     return answer.status, answer.getheader("Server"), answer.getheader("Location")
+
+
+def _until_ok(end: socket.socket) -> list[str]:
+    """The lines of a response; one that does not begin with a string ends it."""
+    received = b""
+    while not received.endswith(b"\r\n") or received.splitlines()[-1].startswith(b'"'):
+        received += end.recv(4096)
+    return received.decode().splitlines()
+
+
+def _sieve_auth(capabilities: Sequence[str]) -> tuple[str, ...]:
+    words = (shlex.split(line) for line in capabilities)
+    return tuple(mechanism for name, *value in words if name == "SASL" for mechanism in value[0].split())
 
 
 def _ehlo(client: smtplib.SMTP) -> tuple[str, ...]:

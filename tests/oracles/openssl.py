@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-STARTTLS = {"smtp": "smtp", "submission": "smtp", "imap": "imap", "pop3": "pop3"}
+STARTTLS = {"smtp": "smtp", "submission": "smtp", "imap": "imap", "pop3": "pop3", "lmtp": "lmtp",
+            "managesieve": "sieve"}  # fmt: skip
 """Service to the name that s_client's -starttls has for it."""
 _SIGNATURE_TYPES = {"RSA-PSS": "rsa_pss", "RSA": "rsa_pkcs1", "ECDSA": "ecdsa"}
 """What OpenSSL 3.0 says; from 3.5 on it gives the scheme's own name."""

@@ -136,6 +136,8 @@ ORACLES: dict[str, Callable[[Configuration, Target], Facts]] = {
     "smtplib": _said(dialogues.smtp),
     "imaplib": _said(dialogues.imap),
     "poplib": _said(dialogues.pop3),
+    "smtplib, LHLO": _said(dialogues.lmtp),
+    "managesieve by hand": _said(dialogues.managesieve),
     "xmpp by hand": lambda row, target: xmpp(
         target, "jabber:server" if (row.service or "").endswith("server") else "jabber:client"
     ),

@@ -1,4 +1,7 @@
-"""Dovecot: IMAP and POP3 with STARTTLS and with TLS from the start; plain passwords only behind TLS."""
+"""Dovecot: IMAP and POP3 with STARTTLS and with TLS from the start, ManageSieve and LMTP with STARTTLS.
+
+Plain passwords only behind TLS; LMTP asks for none.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,20 @@ from pathlib import Path
 
 from realservers.identity import Identity
 from realservers.ports import PORTS
-from realservers.process import RunningServer, program, require_root, running
+from realservers.process import RunningServer, ServerMissing, program, require_root, running
 
-SERVICES = ("imap", "imaps", "pop3", "pop3s")
+SERVICES = ("imap", "imaps", "pop3", "pop3s", "managesieve", "lmtp")
+_PROGRAMS = Path("/usr/lib/dovecot")
+_PACKAGES = {"imap": "dovecot-imapd", "pop3": "dovecot-pop3d", "lmtp": "dovecot-lmtpd",
+             "managesieve": "dovecot-managesieved"}  # fmt: skip
+"""Program to the package that brings it."""
 
 _COMMON = """\
 base_dir = {directory}/run
 log_path = {log}
 listen = {address}
 ssl = yes
-protocols = imap pop3
+protocols = imap pop3 lmtp sieve
 service imap-login {{
   inet_listener imap {{
     port = {imap}
@@ -34,6 +41,16 @@ service pop3-login {{
   }}
   inet_listener pop3s {{
     port = {pop3s}
+  }}
+}}
+service managesieve-login {{
+  inet_listener sieve {{
+    port = {managesieve}
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {lmtp}
   }}
 }}
 service auth {{
@@ -79,11 +96,14 @@ def dovecot(directory: Path, *, address: str, identity: Identity) -> Iterator[Ru
     """Run Dovecot until the block is left.
 
     Raises:
-        ServerMissing: Dovecot is not installed, or we are not root.
+        ServerMissing: Dovecot or a part of it is not installed, or we are not root.
         ServerFailed: it does not come up.
     """
     require_root("Dovecot")
     command = program("dovecot", "dovecot-imapd")
+    missing = [package for name, package in _PACKAGES.items() if not (_PROGRAMS / name).exists()]
+    if missing:
+        raise ServerMissing(f"parts of Dovecot are not installed (Debian packages: {' '.join(missing)})")
     directory.mkdir(parents=True)
     config, log = directory / "dovecot.conf", directory / "dovecot.log"
     ports = {service: PORTS[service] for service in SERVICES}

@@ -6,6 +6,7 @@ import secrets
 
 PORTS = {
     "ssh": 20_022,
+    "lmtp": 20_024,
     "smtp": 20_025,
     "pop3": 20_110,
     "imap": 20_143,
@@ -14,6 +15,7 @@ PORTS = {
     "submission": 20_587,
     "imaps": 20_993,
     "pop3s": 20_995,
+    "managesieve": 24_190,
 }
 
 

@@ -130,7 +130,9 @@ WHOLE = (
         _service("Dovecot", name, service, _start_dovecot, oracles=("s_client", library), starttls=starttls)
         for name, service, library, starttls in (
             ("IMAP, STARTTLS", "imap", "imaplib", "imap"), ("IMAPS", "imaps", "imaplib", None),
-            ("POP3, STLS", "pop3", "poplib", "pop3"), ("POP3S", "pop3s", "poplib", None))
+            ("POP3, STLS", "pop3", "poplib", "pop3"), ("POP3S", "pop3s", "poplib", None),
+            ("LMTP, STARTTLS", "lmtp", "smtplib, LHLO", "lmtp"),
+            ("ManageSieve, STARTTLS", "managesieve", "managesieve by hand", "sieve"))
     ),
     *(_xmpp("Prosody", service, _start_prosody) for service in prosody.PORTS),
     *(_xmpp("ejabberd", service, _start_ejabberd) for service in ejabberd.PORTS),
