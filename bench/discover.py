@@ -65,7 +65,7 @@ def study_of(directory: Path, addresses: int, port: int) -> Study:
             "prefix_connections": _IN_FLIGHT,
             "in_flight": _IN_FLIGHT,
         },
-        "discovery": {"port": port},
+        "discovery": {"ports": [port]},
     }
     return Study(directory, Settings.model_validate(settings))
 

@@ -94,7 +94,7 @@ class Reader:
                 "prefix_connections_per_s": 5_000.0,
                 "prefix_connections": 500,
             },
-            "discovery": {"port": self.lab.discovery_port, "timeout_s": 1.0},
+            "discovery": {"ports": [self.lab.discovery_port], "timeout_s": 1.0},
             "collect": {"rate_limited_pauses_s": (0.2, 0.4)},
             "collect.deadlines": {"connect_s": 1.0},
             "ports": ports,

@@ -67,7 +67,7 @@ def test_the_study_of_a_lab_is_a_valid_study(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(study_toml(plan, tmp_path))
     settings = Study.open(tmp_path).settings
     assert settings.study.allow_special
-    assert settings.discovery.port == plan.discovery_port == 30_025
+    assert settings.discovery.ports == (plan.discovery_port,) == (30_025,)
     assert settings.ports["imaps"] == 30_993
     assert settings.collect.services == plan.services
     assert settings.population.prefixes is not None

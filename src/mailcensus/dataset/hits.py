@@ -1,10 +1,10 @@
-"""From answers on the discovery port to hits on disk, each address once per run."""
+"""From answers on the discovery port to hits on disk, each port of an address once per run."""
 
 from __future__ import annotations
 
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
-from mailcensus.dataset.seen import values_of
+from mailcensus.dataset.seen import hits_of
 from mailcensus.model import Hit
 
 
@@ -14,7 +14,7 @@ class HitSink:
     def __init__(self, run: CurrentRun) -> None:
         self._run = run
         self._parts = PartWriter(run.data, "hits", Hit)
-        self._seen = set(values_of(run.data / "hits", "ip", run.run_id))
+        self._seen = set(hits_of(run.data, run.run_id))
         self._waiting: list[Hit] = []
 
     @property
@@ -23,10 +23,11 @@ class HitSink:
         return len(self._seen)
 
     def add(self, hit: Hit) -> bool:
-        """Take one hit; False where the run has that address already (a window asked again after a crash)."""
-        if hit.ip in self._seen:
+        """Take one hit; False where the run has it already (a window asked again after a crash)."""
+        name = hit.ip, hit.port
+        if name in self._seen:
             return False
-        self._seen.add(hit.ip)
+        self._seen.add(name)
         self._waiting.append(hit)
         return True
 

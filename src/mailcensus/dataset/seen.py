@@ -19,3 +19,12 @@ def values_of(directory: Path, column: str, run_id: str | None = None) -> Iterat
             for batch in source.iter_batches(columns=wanted):
                 kept = batch if run_id is None else batch.filter(pc.equal(batch["run_id"], run_id))
                 yield from kept[column].to_pylist()
+
+
+def hits_of(data: Path, run_id: str) -> Iterator[tuple[str, int]]:
+    """Address and port of all hits of a run."""
+    for file in visible_files(data / "hits"):
+        with pq.ParquetFile(file) as source:
+            for batch in source.iter_batches(columns=["ip", "port", "run_id"]):
+                kept = batch.filter(pc.equal(batch["run_id"], run_id))
+                yield from zip(kept["ip"].to_pylist(), kept["port"].to_pylist(), strict=True)

@@ -87,8 +87,7 @@ async def discover(
         frontier,
         sink.add,
         run_id=run_id,
-        port=study.settings.discovery.port,
-        timeout_s=study.settings.discovery.timeout_s,
+        settings=study.settings.discovery,
     )
     watch = _Watch(frontier, total, sink, on_progress)
     try:

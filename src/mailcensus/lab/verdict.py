@@ -148,7 +148,7 @@ prefix_connections = 500
 in_flight = 500
 
 [discovery]
-port = {plan.discovery_port}
+ports = [{plan.discovery_port}]
 timeout_s = 2.0
 
 [collect]

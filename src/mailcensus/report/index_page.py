@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.report.chapters import DEFINITIONS, Chapter
-from mailcensus.report.provenance import Fact, dek, facts, is_unfinished
+from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, ports_in_words
 from mailcensus.report.summary import Headline, Sentence, headlines, lead
 from mailcensus.study import Settings
 
@@ -87,10 +87,10 @@ def _nobody(settings: Settings, runs: pa.Table) -> list[str]:
         ]
     discovered = [run for run in runs.to_pylist() if run["stage"] == "discover"]
     asked = sum(run["asked"] for run in discovered)
-    port = settings.discovery.port
+    port = ports_in_words(settings.discovery.ports)
     return [
-        f"Nothing answered: {asked:,} addresses were asked on port {port}, and no service of any of them spoke.",
-        "This can mean that there is no such server in the population, or that this vantage cannot reach port "
+        f"Nothing answered: {asked:,} addresses were asked on {port}, and no service of any of them spoke.",
+        "This can mean that there is no such server in the population, or that this vantage cannot reach "
         f"{port}: many networks block it. The study had no canaries (servers known to answer), so the two cannot "
         "be told apart. Before you take this for a finding, ask a mail server of your own from the same vantage.",
     ]

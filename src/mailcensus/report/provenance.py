@@ -22,6 +22,12 @@ class Fact:
     lines: Sequence[str]
 
 
+def ports_in_words(ports: Sequence[int]) -> str:
+    """Port 25; ports 25 and 587; ports 25, 465 and 587."""
+    *others, last = map(str, ports)
+    return f"ports {', '.join(others)} and {last}" if others else f"port {last}"
+
+
 def facts(settings: Settings, runs: pa.Table) -> list[Fact]:
     """The account, from study.toml and the recorded runs."""
     rows: list[_Run] = runs.sort_by("started_at").to_pylist()
@@ -48,7 +54,7 @@ def dek(settings: Settings, runs: pa.Table) -> str:
     """One sentence: what was asked, from where and when."""
     services = len(settings.collect.services)
     noun = "service" if services == 1 else "services"
-    asked = f"{services} {noun} of every host that answered on port {settings.discovery.port}"
+    asked = f"{services} {noun} of every host that answered on {ports_in_words(settings.discovery.ports)}"
     rows: list[_Run] = runs.to_pylist()
     if not rows:
         return f"{asked}; no stage has finished yet."
