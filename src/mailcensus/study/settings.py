@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 PositiveFloat = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
+AsNumber = Annotated[int, Field(gt=0, lt=4_294_967_295)]
 Port = Annotated[int, Field(gt=0, lt=65_536)]
 
 NOISE_PORTS = (1337, 7583, 46721, 58976, 65322)
@@ -56,11 +57,39 @@ class PopulationSection(_Section):
     hosts: Path | None = Field(
         None, description="file of addresses, one a line, # comments", examples=["hosts.txt"]
     )
-    country: str | None = Field(
-        None, description="ISO 3166-1 alpha-2 code; needs country_database", examples=["IE"]
+    country: str | tuple[str, ...] | None = Field(
+        None,
+        description="ISO 3166-1 alpha-2 code, or a list of them; needs country_database",
+        examples=["IE"],
     )
     country_database: Path | None = Field(
-        None, description="MaxMind-format country MMDB", examples=["GeoLite2-Country.mmdb"]
+        None,
+        description="country database: MMDB, CSV file or folder, or RIR delegated statistics",
+        examples=["GeoLite2-Country.mmdb"],
+    )
+    as_numbers: tuple[AsNumber, ...] = Field(
+        (), description="autonomous systems whose announced prefixes are asked; needs as_database"
+    )
+    as_database: Path | None = Field(
+        None, description="AS database: MMDB, CSV or pfx2as file", examples=["asn.csv"]
+    )
+    hits_of: Path | None = Field(
+        None, description="directory of a former study; its hits are asked", examples=["../last-year"]
+    )
+    routed: Path | None = Field(
+        None,
+        description="pfx2as file or AS database; addresses that it has not announced are left out",
+        examples=["routeviews-rv2.pfx2as"],
+    )
+    sample: int | str | None = Field(
+        None,
+        description='ask a random sample only: a share such as "1%" or a number of addresses',
+        examples=["1%"],
+    )
+    shard: str | None = Field(
+        None,
+        description='ask one shard only, whole /24s and /48s: "2/8" is the second of eight vantages',
+        examples=["1/1"],
     )
     exclusions: tuple[Path, ...] = Field(
         (),
@@ -69,10 +98,18 @@ class PopulationSection(_Section):
     seed: int = Field(2026, description="seed of the pseudo-random order of asking", ge=0)
 
     @model_validator(mode="after")
-    def _country_needs_a_database(self) -> PopulationSection:
+    def _countries_and_numbers_need_databases(self) -> PopulationSection:
         if self.country is not None and self.country_database is None:
-            raise ValueError("population.country needs population.country_database (a MaxMind-format MMDB)")
+            raise ValueError("population.country needs population.country_database")
+        if self.as_numbers and self.as_database is None:
+            raise ValueError("population.as_numbers needs population.as_database")
         return self
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The country codes, upper case, each once."""
+        named = (self.country,) if isinstance(self.country, str) else self.country or ()
+        return tuple(dict.fromkeys(code.upper() for code in named))
 
 
 class PolitenessSection(_Section):

@@ -77,7 +77,7 @@ def _kind(annotation: object, bounds: typing.Sequence[object]) -> str:
     if origin is typing.Annotated:
         return _kind(arguments[0], _bounds_of(arguments[1:]))
     if origin in (typing.Union, types.UnionType):
-        return _kind(next(member for member in arguments if member is not type(None)), bounds)
+        return " or ".join(_kind(member, bounds) for member in arguments if member is not type(None))
     if origin is tuple:
         return f"list of {_kind(arguments[0], ())}"
     if origin is dict:
