@@ -7,7 +7,9 @@ is most of the time and of the memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 import ibis
 import numpy as np
@@ -42,10 +44,17 @@ _FACTS = pa.schema(
 )
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Tables of one run, held in memory where that pays."""
 
+    dataset: Dataset
+    """All records, for the analyses that need more of them than is gathered here."""
+    run_id: str | None
+    """The run; None: there is none yet."""
     runs: ibis.Table
     """This run's rows of `runs`."""
     hits: ibis.Table
@@ -74,6 +83,14 @@ class Evidence:
     """One row per certificate shown as a leaf: key, certificate_sha256, common_name."""
     ssh_mask: int
     """Services that show SSH host keys; all others show TLS keys."""
+    held: dict[str, object] = field(default_factory=dict)
+    """What several tables need and `once` made."""
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes, made when it is first asked for under this name."""
+        if name not in self.held:
+            self.held[name] = make()
+        return cast(T, self.held[name])
 
 
 def gather(dataset: Dataset) -> Evidence:
@@ -92,6 +109,8 @@ def gather(dataset: Dataset) -> Evidence:
         showings.group_by("key").agg(hosts=showings.count(), mask=showings.mask.bit_or()),
     )
     return Evidence(
+        dataset=dataset,
+        run_id=run_id,
         runs=of_run(runs, run_id),
         hits=of_run(hits, run_id).filter(~hits.canary),
         services=services,
