@@ -1,12 +1,15 @@
 """What we record: frozen, typed records and their Arrow schemas. No I/O; imports nothing of ours."""
 
 from mailcensus.model.column import Column, Field, fields_of, schema_of
+from mailcensus.model.exclusion import Exclusion
 from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
 from mailcensus.model.host import Host, PtrState
 from mailcensus.model.key import Certificate, Key
+from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
+from mailcensus.model.politeness import SentInAll, SentToNetwork
 from mailcensus.model.run import Hit, Run
 from mailcensus.model.vantage import CanaryAsk, Pause, PreflightCheck, Verdict
 
@@ -18,6 +21,10 @@ TABLES: dict[str, type] = {
     "followups": Followup,
     "enumerations": Enumeration,
     "hosts": Host,
+    "noise": Noise,
+    "exclusions": Exclusion,
+    "politeness": SentToNetwork,
+    "politeness_peaks": SentInAll,
     "runs": Run,
     "canaries": CanaryAsk,
     "pauses": Pause,
@@ -31,6 +38,7 @@ __all__ = [
     "Certificate",
     "Column",
     "Enumeration",
+    "Exclusion",
     "Field",
     "Followup",
     "Grab",
@@ -38,12 +46,15 @@ __all__ = [
     "Host",
     "Http",
     "Key",
+    "Noise",
     "Observation",
     "Outcome",
     "Pause",
     "PreflightCheck",
     "PtrState",
     "Run",
+    "SentInAll",
+    "SentToNetwork",
     "Ssh",
     "SshHostKey",
     "Stage",
