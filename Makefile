@@ -32,6 +32,7 @@ integration: .venv/set-up packages ## tests against real servers, a browser, and
 packages: ## Debian packages that integration tests talk to, by apt where we are root
 	scripts/install-test-packages
 	scripts/unpack-exim
+	scripts/unpack-cyrus
 
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
 	PYTHONPATH=tests python -m bench.grab

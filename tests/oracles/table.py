@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python -m oracles.table > docs/reference/oracles.md
 
-runs every configuration on loopback (as root, with the packages of scripts/test-packages.txt and Exim unpacked by
-scripts/unpack-exim; two minutes) and renders the page.
+runs every configuration on loopback (as root, with the packages of scripts/test-packages.txt, and Exim and Cyrus
+unpacked by scripts/unpack-exim and scripts/unpack-cyrus; two minutes) and renders the page.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ _HEAD = """\
 Written by `PYTHONPATH=tests python -m oracles.table > docs/reference/oracles.md`; `make integration` runs the same
 rows and compares them again. Every server runs on loopback with keys made for it. `s_client` is `openssl s_client`
 with the offer of the observer's own profile; `smtplib`, `imaplib` and `poplib` are Python's; "by hand" is a few
-lines over Python's sockets and `ssl`.
+lines over Python's sockets and `ssl`. What a server says to each connection in other numbers (the timestamp of APOP,
+the name of a session) is left out of what is compared.
 
 A row is *equal* when every fact that its oracles tell is what the observer says: version, suite, group or size of
 the DH prime, the certificates as sent, the key, and whatever else stands under "compared". *unfinished* says why

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from oracles.configurations.workshop import Configuration, Workshop
 from oracles.tls_clients import Target
-from realservers import dovecot, ejabberd, exim, inspircd, ngircd, postfix, prosody
+from realservers import cyrus, dovecot, ejabberd, exim, inspircd, ngircd, postfix, prosody
 from realservers.credentials import Chain
 from realservers.identity import Authority, ecdsa_key, rsa_key
 from realservers.process import RunningServer
@@ -56,6 +56,14 @@ def _start_dovecot(workshop: Workshop) -> Iterator[RunningServer]:
     keys.mkdir()
     identity = Authority(keys).identity("imap.example", ecdsa_key())
     with dovecot.dovecot(directory, address=address, identity=identity) as server:
+        yield server
+
+
+@contextmanager
+def _start_cyrus(workshop: Workshop) -> Iterator[RunningServer]:
+    directory, address = workshop.fresh("cyrus")
+    credential = workshop.credentials.get("rsa-3072", chain=Chain(length=3))
+    with cyrus.cyrus(directory, address=address, credential=credential) as server:
         yield server
 
 
@@ -116,6 +124,16 @@ def _xmpp(
     )  # fmt: skip
 
 
+_MAILBOX_SERVICES = (
+    ("IMAP, STARTTLS", "imap", "imaplib", "imap"),
+    ("IMAPS", "imaps", "imaplib", None),
+    ("POP3, STLS", "pop3", "poplib", "pop3"),
+    ("POP3S", "pop3s", "poplib", None),
+    ("LMTP, STARTTLS", "lmtp", "smtplib, LHLO", "lmtp"),
+    ("ManageSieve, STARTTLS", "managesieve", "managesieve by hand", "sieve"),
+)
+"""Configuration, service, oracle besides s_client, and how s_client calls its way into TLS."""
+
 WHOLE = (
     *(
         _service("Postfix", f"{name}", service, _start_postfix, oracles=("s_client", "smtplib"), starttls=starttls)
@@ -127,12 +145,9 @@ WHOLE = (
         for name, service, starttls in (("SMTP, STARTTLS", "smtp", "smtp"), ("SMTPS", "smtps", None))
     ),
     *(
-        _service("Dovecot", name, service, _start_dovecot, oracles=("s_client", library), starttls=starttls)
-        for name, service, library, starttls in (
-            ("IMAP, STARTTLS", "imap", "imaplib", "imap"), ("IMAPS", "imaps", "imaplib", None),
-            ("POP3, STLS", "pop3", "poplib", "pop3"), ("POP3S", "pop3s", "poplib", None),
-            ("LMTP, STARTTLS", "lmtp", "smtplib, LHLO", "lmtp"),
-            ("ManageSieve, STARTTLS", "managesieve", "managesieve by hand", "sieve"))
+        _service(server, name, service, start, oracles=("s_client", library), starttls=starttls)
+        for server, start in (("Dovecot", _start_dovecot), ("Cyrus", _start_cyrus))
+        for name, service, library, starttls in _MAILBOX_SERVICES
     ),
     *(_xmpp("Prosody", service, _start_prosody) for service in prosody.PORTS),
     *(_xmpp("ejabberd", service, _start_ejabberd) for service in ejabberd.PORTS),
