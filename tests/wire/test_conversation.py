@@ -156,6 +156,14 @@ def test_no_starttls_is_told_apart_from_refused_starttls() -> None:
     assert (refused.findings().starttls_offered, refused.findings().starttls_accepted) == (True, False)
 
 
+def test_the_servers_own_words_are_one_line_that_steers_no_terminal() -> None:
+    refused, later = smtp(), smtp()
+    talk(refused, SmtpPeer(ready=b"454-\x1b[2Jnot\r\n454 now\r\n"))
+    later.receive("421 come back\x07 \u202elater\r\n".encode())
+    assert refused.error == "454 \\x1b[2Jnot now"
+    assert later.error == "421 come back\\x07 \\u202elater"
+
+
 @pytest.mark.parametrize("after", [b"", GREETING, GREETING + BEFORE])
 def test_the_end_of_the_connection_is_an_outcome_at_its_stage(after: bytes) -> None:
     conversation = smtp()

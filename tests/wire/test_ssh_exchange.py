@@ -208,6 +208,12 @@ def test_a_disconnect_is_an_outcome_with_the_servers_words(reason: int, outcome:
     assert exchange.error == f"disconnect {reason}: go away"
 
 
+def test_the_servers_words_in_an_error_steer_no_terminal() -> None:
+    exchange = SshExchange(SETTINGS)
+    exchange.receive(IDENTIFICATION + b"\r\n" + write_packet(write_disconnect(2, "go\x1b[2J\naway")))
+    assert exchange.error == "disconnect 2: go\\x1b[2J away"
+
+
 @pytest.mark.parametrize("line", [b"Exceeded MaxStartups\r\n", b"Not allowed at this time\r\n"])
 def test_a_refusal_before_the_identification_is_rate_limited(line: bytes) -> None:
     exchange = SshExchange(SETTINGS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcensus.wire.visible import visible
+from mailcensus.wire.visible import one_line, visible
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,7 @@ def test_what_would_not_show_itself_is_an_escape(text: str, shown: str) -> None:
 @given(st.text())
 def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
     assert not {unicodedata.category(character) for character in visible(text)} & {"Cc", "Cf", "Zl", "Zp"}
+
+
+def test_a_reply_of_several_lines_becomes_one_and_a_bare_carriage_return_stays_to_be_seen() -> None:
+    assert one_line("450-4.7.1 wait\n450 \x1b[2Jthen\rretry") == "450-4.7.1 wait 450 \\x1b[2Jthen\\x0dretry"

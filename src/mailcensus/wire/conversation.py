@@ -20,6 +20,7 @@ from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPairs
 from mailcensus.wire.tls.sslv2 import VERSION as SSL_2_0
 from mailcensus.wire.tls.sslv2 import Sslv2Session
+from mailcensus.wire.visible import one_line
 
 INJECTED: dict[str, bytes] = {
     "smtp": b"NOOP\r\n",
@@ -89,7 +90,7 @@ class Conversation:
         if self._settings.inject and outcome is Outcome.TIMEOUT and self.stage is Stage.SESSION:
             self._end_injection(injected=False)
         else:
-            self.outcome, self.error = outcome, error
+            self.outcome, self.error = outcome, one_line(error)
 
     def findings(self) -> Findings:
         """See Exchange."""
@@ -183,7 +184,8 @@ class Conversation:
     # ends
 
     def _end(self) -> bytes:
-        self.outcome, self.error = self._dialogue.outcome, self._dialogue.error
+        self.outcome, words = self._dialogue.outcome, self._dialogue.error
+        self.error = None if words is None else one_line(words)
         self.stage = Stage.DONE if self.outcome is Outcome.OK else self._dialogue.stage
         return self._goodbye()
 
@@ -194,7 +196,7 @@ class Conversation:
 
     def _fail(self, error: WireError) -> bytes:
         self._note_stage()
-        self.outcome, self.error = error.outcome, str(error)
+        self.outcome, self.error = error.outcome, one_line(str(error))
         session = self._session
         if session is None:
             return self._dialogue.farewell() if self.outcome is Outcome.RATE_LIMITED else b""

@@ -84,7 +84,7 @@ class Exchange(Protocol):
 
     @property
     def error(self) -> str | None:
-        """One line on what went wrong; None when nothing did."""
+        """One line on what went wrong, a server's own words with escapes (see `wire.visible`); None: nothing did."""
 
     def start(self) -> bytes:
         """What to send on connecting; empty where the server speaks first."""

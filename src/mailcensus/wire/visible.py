@@ -21,6 +21,11 @@ def visible(text: str) -> str:
     return _SUSPECT.sub(_shown, text)
 
 
+def one_line(text: str) -> str:
+    """The same with a space where lines end: a reply of several lines in a place that has one."""
+    return visible(text.replace("\n", " "))
+
+
 def is_hidden(character: str) -> bool:
     """Whether a character does not show itself."""
     return unicodedata.category(character) in _HIDDEN_CATEGORIES or (character.isspace() and character != " ")

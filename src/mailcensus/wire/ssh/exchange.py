@@ -30,6 +30,7 @@ from mailcensus.wire.ssh.kexinit import KexInit, agreed, read_kexinit, write_kex
 from mailcensus.wire.ssh.key_exchange import METHOD_BY_NAME, Agreement, Method
 from mailcensus.wire.ssh.offer import offer
 from mailcensus.wire.ssh.packet import PacketReader, Reader, write_packet, write_string
+from mailcensus.wire.visible import one_line
 
 
 class Awaiting(Enum):
@@ -120,7 +121,7 @@ class SshExchange:
     def give_up(self, outcome: Outcome, error: str) -> None:
         """See Exchange."""
         if self.outcome is None:
-            self.outcome, self.error = outcome, error
+            self.outcome, self.error = outcome, one_line(error)
 
     def findings(self) -> Findings:
         """See Exchange."""
