@@ -57,24 +57,25 @@ class Permutation:
             outside = outside[members[outside] >= self.n]
         return members
 
-    def chunks(self, start: int = 0) -> Iterator[tuple[int, Indices]]:
-        """All members from a position on, in order: the position of a chunk's first, and the chunk."""
-        for position in range(start, self.n, _CHUNK):
-            yield position, self.at(np.arange(position, min(position + _CHUNK, self.n), dtype=np.uint64))
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Indices]]:
+        """The members of positions from `start` to before `stop`: the position of a chunk's first, and the chunk."""
+        end = self.n if stop is None else min(stop, self.n)
+        for position in range(start, end, _CHUNK):
+            yield position, self.at(np.arange(position, min(position + _CHUNK, end), dtype=np.uint64))
 
     def _network(self, values: Indices) -> Indices:
         a, b = np.uint64(self._a), np.uint64(self._b)
         left, right = values // b, values % b
         for number, key in enumerate(self._keys):
             if number % 2:
-                right = _add_below(right, _mixed(left, key), b)
+                right = _add_below(right, mixed(left, key), b)
             else:
-                left = _add_below(left, _mixed(right, key), a)
+                left = _add_below(left, mixed(right, key), a)
         return left * b + right
 
 
-def _mixed(half: Indices, key: np.uint64) -> Indices:
-    """32 bits that depend on all bits of the half and the round's key."""
+def mixed(half: Indices, key: np.uint64) -> Indices:
+    """Numbers below 2**32 that depend on all bits of each half and of the key. Shards are drawn with it too."""
     value = half ^ key
     for multiplier, shift in zip(_MIX, _MIX_SHIFTS, strict=True):
         value = (value ^ (value >> shift)) * multiplier
