@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailcensus.probe.politeness import CATCH_UP_S, Politeness, Ticket
+from mailcensus.probe.politeness import CATCH_UP_S, AsOf, Politeness, Ticket
 from mailcensus.study.settings import PolitenessSection
 
 
@@ -23,6 +23,7 @@ class Simulation:
     limits: PolitenessSection
     timer_lag_s: float = 0.0
     counts_open: bool = True
+    as_of: AsOf | None = None
     now: float = 1000.0
     starts: list[tuple[float, int]] = field(default_factory=list)
     open_by_address: Counter[int] = field(default_factory=Counter)
@@ -30,7 +31,7 @@ class Simulation:
     wakes: int = 0
 
     def __post_init__(self) -> None:
-        self.gates = Politeness(self.limits, lambda: self.now)
+        self.gates = Politeness(self.limits, lambda: self.now, self.as_of)
         self._ends: list[tuple[float, int, Ticket, int]] = []
         self._count = 0
 
@@ -208,6 +209,52 @@ def test_ipv6_networks_are_48_bits_wide_and_apart_from_ipv4() -> None:
     assert gates.ask(4, 0x0A000001).admitted
     now = 3.0
     assert gates.ask(6, 0x0A000001).admitted
+
+
+def test_a_system_has_a_rate_of_its_own_and_holds_up_nobody_else() -> None:
+    crowd = [(0.0, 0x0A000000 + (network << 8), 0.01) for network in range(100)]
+    others = [(0.1 + network / 100, (0x0B0000 + network) << 8, 0.01) for network in range(50)]
+    simulation = Simulation(
+        limits(connections_per_s=1000, prefix_connections_per_s=50, as_connections_per_s=10),
+        as_of=lambda network: 64500 if network >> 16 == 0x0A else None,
+    )
+    simulation.run(sorted([*crowd, *others]))
+    assert_rate_holds([at for at, address in simulation.starts if address >> 24 == 0x0A], 10)
+    late = [at - 1000.0 for at, address in simulation.starts if address >> 24 == 0x0B]
+    assert late == pytest.approx([at for at, _, _ in others], abs=0.002)
+    assert max(at for at, _ in simulation.starts) - 1000.0 == pytest.approx(99 * 0.1005, abs=0.02)
+
+
+def test_a_system_is_remembered_as_long_as_its_networks_are_and_then_forgotten() -> None:
+    now = 0.0
+    gates = Politeness(
+        limits(connections_per_s=1e6, prefix_connections_per_s=0.5, as_connections_per_s=5),
+        lambda: now,
+        lambda network: 64500,
+    )
+    gates.leave(gates.ask(4, 0x0A000001))
+    now = 1.0  # the system's own time has long passed, not that of the network
+    gates.leave(gates.ask(4, 0x0B000001))
+    now = 1.9
+    gates.leave(gates.ask(4, 0x0C000001))
+    now = 2.3
+    assert gates.ask(4, 0x0A000002).admitted
+    assert not gates.ask(4, 0x0D000002).admitted, "the same gate, by the old network and by a new one"
+
+
+def test_a_system_whose_networks_are_forgotten_is_forgotten() -> None:
+    now = 0.0
+    gates = Politeness(limits(as_connections_per_s=5), lambda: now, lambda network: network >> 16)
+    for number in range(100):
+        now = number * 1.0
+        gates.leave(gates.ask(4, number << 24))
+    assert gates.remembered <= 4
+
+
+def test_without_an_as_database_or_for_unknown_systems_there_is_no_gate() -> None:
+    settings = limits(connections_per_s=1e6, as_connections_per_s=1)
+    for gates in (Politeness(settings, lambda: 0.0), Politeness(settings, lambda: 0.0, lambda _: None)):
+        assert gates.ask(4, 1 << 8).admitted
 
 
 def test_a_newcomer_does_not_overtake_those_who_wait() -> None:

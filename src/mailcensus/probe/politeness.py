@@ -1,15 +1,17 @@
 """Whose turn it is: rates and numbers of open connections, for everything together and for each network.
 
 Connections pass a small tree of gates, from the leaf to the root: the address (one connection at a time), its
-network (/24 or /48: a rate and a number open), everything (a rate and a number open). A connection starts when all
-gates on its way let it through at the same moment. Whoever cannot yet waits in a queue at the first gate; a gate
-with somebody waiting that may let one through waits in its parent's queue in turn, once, and goes to the back
-after each. So within a network it is first come, first served, and networks take turns: one that many wait for
-holds up nobody else.
+network (/24 or /48: a rate and a number open), its autonomous system where the study wants that (a rate),
+everything (a rate and a number open). A connection starts when all gates on its way let it through at the same
+moment. Whoever cannot yet waits in a queue at the first gate; a gate with somebody waiting that may let one through
+waits in its parent's queue in turn, once, and goes to the back after each. So within a network it is first come,
+first served, and networks take turns: one that many wait for holds up nobody else. A network belongs to the system
+of its first address; one whose system is not known stands right below everything.
 
 No one polls. A gate that waits for time to pass stands in a heap by its time; a gate that is full is looked at when
 a connection ends. Each step costs the depth of the tree and at most one heap operation, however many wait. Gates
-are kept while somebody is in them or they still have a start to remember, then forgotten.
+are kept while somebody is in them or they still have a start to remember, then forgotten; systems after their
+networks.
 
 Rates: a gate lets starts through `spacing_s` apart, and allows itself to be `CATCH_UP_S` behind, since timers fire
 late (the generic cell rate algorithm, ITU-T I.371, as a virtual schedule). The spacing is stretched so much that
@@ -26,15 +28,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailcensus.population.network import network_of
 from mailcensus.study.settings import PolitenessSection
 
 CATCH_UP_S = 0.005
 """How far behind its schedule a gate may be and still make up for it."""
 
-_IPV4_NETWORK_BITS = 32 - 24
-_IPV6_NETWORK_BITS = 128 - 48
 _IPV6_KEY = 1 << 128
-"""Sets the key of an IPv6 address or network apart from that of an IPv4 one."""
+"""Sets the key of an IPv6 address apart from that of an IPv4 one."""
+
+AsOf = Callable[[int], int | None]
+"""The autonomous system of a network (`population.network`), by its first address; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,9 @@ _ONE_AT_A_TIME = Limit(spacing_s=0.0, open=1)
 class Gate:
     """One limit with its present state."""
 
-    __slots__ = ("home", "key", "limit", "offered", "open", "parent", "queue", "ready_at", "remind_at")
+    __slots__ = (
+        "home", "key", "limit", "networks", "offered", "open", "parent", "queue", "ready_at", "remind_at",
+    )  # fmt: skip
 
     def __init__(self, limit: Limit, parent: Gate | None, home: dict[int, Gate], key: int) -> None:
         self.limit = limit
@@ -64,6 +70,8 @@ class Gate:
         self.home = home
         self.key = key
         self.open = 0
+        self.networks = 0
+        """Networks right below it that are kept in mind."""
         self.ready_at = -math.inf
         self.queue: deque[Gate | Ticket] | None = None
         self.offered = False
@@ -92,12 +100,28 @@ class Ticket:
 class Politeness:
     """The gates, and who waits at them. Pure: it reads the clock it is given and calls back, nothing else."""
 
-    def __init__(self, settings: PolitenessSection, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: PolitenessSection,
+        clock: Callable[[], float] = time.monotonic,
+        as_of: AsOf | None = None,
+    ) -> None:
+        """Make the gates.
+
+        Args:
+            settings: what they allow.
+            clock: seconds on any steady scale.
+            as_of: tells the system of a network; needed where the study limits systems.
+        """
         self._clock = clock
         self._network_limit = Limit.of(settings.prefix_connections_per_s, settings.prefix_connections)
+        as_rate = settings.as_connections_per_s
+        self._as_limit = None if as_rate is None else Limit.of(as_rate, settings.in_flight)
+        self._as_of = as_of
         self._root = Gate(Limit.of(settings.connections_per_s, settings.in_flight), None, {}, 0)
         self._addresses: dict[int, Gate] = {}
         self._networks: dict[int, Gate] = {}
+        self._systems: dict[int, Gate] = {}
         self._reminders: list[tuple[float, int, Gate]] = []
         self._reminder_count = 0
         self.waiting = 0
@@ -110,8 +134,8 @@ class Politeness:
 
     @property
     def remembered(self) -> int:
-        """How many addresses and networks are kept in mind."""
-        return len(self._addresses) + len(self._networks)
+        """How many addresses, networks and systems are kept in mind."""
+        return len(self._addresses) + len(self._networks) + len(self._systems)
 
     def ask(self, version: int, value: int) -> Ticket:
         """Ask for a turn to connect to an address.
@@ -168,18 +192,27 @@ class Politeness:
         return self._reminders[0][0] if self._reminders else None
 
     def _address_gate(self, version: int, value: int) -> Gate:
-        if version == 4:
-            key, network_key = value, value >> _IPV4_NETWORK_BITS
-        else:
-            key, network_key = value | _IPV6_KEY, value >> _IPV6_NETWORK_BITS | _IPV6_KEY
+        key = value if version == 4 else value | _IPV6_KEY
         address = self._addresses.get(key)
         if address is None:
+            network_key = network_of(version, value)
             network = self._networks.get(network_key)
             if network is None:
-                network = Gate(self._network_limit, self._root, self._networks, network_key)
+                above = self._above_network(network_key)
+                network = Gate(self._network_limit, above, self._networks, network_key)
+                above.networks += 1
                 self._networks[network_key] = network
             address = self._addresses[key] = Gate(_ONE_AT_A_TIME, network, self._addresses, key)
         return address
+
+    def _above_network(self, network: int) -> Gate:
+        """The gate of a network's system; the root where there is none."""
+        if self._as_limit is None or self._as_of is None or (asn := self._as_of(network)) is None:
+            return self._root
+        system = self._systems.get(asn)
+        if system is None:
+            system = self._systems[asn] = Gate(self._as_limit, self._root, self._systems, asn)
+        return system
 
     def _free_all_the_way(self, leaf: Gate, now: float) -> bool:
         gate: Gate | None = leaf
@@ -244,11 +277,18 @@ class Politeness:
         """After a gate has emptied a little: offer it if somebody waits, forget it if nobody will miss it."""
         if gate.queue:
             self._offer(gate, now)
-        elif gate.open == 0 and gate.parent is not None:
+        elif gate.open == 0 and gate.networks == 0 and gate.parent is not None:
             if now >= gate.ready_at + CATCH_UP_S or gate.limit.spacing_s == 0.0:
-                del gate.home[gate.key]
+                self._forget(gate, gate.parent, now)
             else:
                 self._remind(gate, gate.ready_at + CATCH_UP_S)
+
+    def _forget(self, gate: Gate, parent: Gate, now: float) -> None:
+        del gate.home[gate.key]
+        if gate.home is self._networks:
+            parent.networks -= 1
+            if parent.networks == 0:
+                self._settle(parent, now)
 
     def _remind(self, gate: Gate, at: float) -> None:
         if at < gate.remind_at:

@@ -1,0 +1,37 @@
+"""The network of an address: its /24 (IPv4) or /48 (IPv6), the unit in which politeness is measured.
+
+Networks are numbers, so that one dict or column holds both kinds: the first bits of the address, and for IPv6 a bit
+above all others that sets them apart.
+"""
+
+from __future__ import annotations
+
+from mailcensus.population.address import BITS, format_address
+
+IPV4_NETWORK_LENGTH = 24
+IPV6_NETWORK_LENGTH = 48
+
+_IPV4_HOST_BITS = BITS[4] - IPV4_NETWORK_LENGTH
+_IPV6_HOST_BITS = BITS[6] - IPV6_NETWORK_LENGTH
+_IPV6_MARK = 1 << IPV6_NETWORK_LENGTH
+
+
+def network_of(version: int, value: int) -> int:
+    """The number of an address's network."""
+    if version == 4:
+        return value >> _IPV4_HOST_BITS
+    return value >> _IPV6_HOST_BITS | _IPV6_MARK
+
+
+def first_address(network: int) -> tuple[int, int]:
+    """IP version and value of the first address of a network."""
+    if network < _IPV6_MARK:
+        return 4, network << _IPV4_HOST_BITS
+    return 6, (network ^ _IPV6_MARK) << _IPV6_HOST_BITS
+
+
+def network_text(network: int) -> str:
+    """The usual text of a network, e.g. 192.0.2.0/24."""
+    version, value = first_address(network)
+    length = IPV4_NETWORK_LENGTH if version == 4 else IPV6_NETWORK_LENGTH
+    return f"{format_address(version, value)}/{length}"
