@@ -106,6 +106,27 @@ class PartWriter:
             self._publish(number, number, [table_of(self._record, rows)])
             self._next = number + 1
 
+    @property
+    def next_number(self) -> int:
+        """The number that the next part gets."""
+        return self._next
+
+    def write_over(self, first: int, rows: Sequence[object]) -> None:
+        """Make rows one durable part that takes the place of all parts from a number on.
+
+        A kill leaves the old parts or the new one, as with a compaction. The parts must not have been merged with
+        earlier ones.
+
+        Raises:
+            StageFailed: as `write`; the old parts stand then.
+        """
+        number = self._next
+        self._publish(first, number, [table_of(self._record, rows)])
+        self._next = number + 1
+        for part in _all_parts(self._directory):
+            if first <= part.first and part.last < number:
+                part.path.unlink()
+
     def compact(self) -> None:
         """Merge neighbours into parts of up to FULL_PART_BYTES. For the end of a stage."""
         for group in _neighbours_up_to(FULL_PART_BYTES, visible_parts(self._directory)):

@@ -20,7 +20,7 @@ class SentToNetwork:
     network: Annotated[str, Column("the /24 or /48")]
     asn: Annotated[
         int | None,
-        Column("its autonomous system, by the address first asked; null: not known", pa.uint32()),
+        Column("its autonomous system, by its first address; null: not known", pa.uint32()),
     ] = None
     attempts: Annotated[int, Column("connections begun (SYN packets of zmap and masscan)", pa.uint32())]
     peak_per_s: Annotated[int, Column("most of them within one second of the clock", pa.uint32())]
