@@ -21,10 +21,11 @@ def values_of(directory: Path, column: str, run_id: str | None = None) -> Iterat
                 yield from kept[column].to_pylist()
 
 
-def hits_of(data: Path, run_id: str) -> Iterator[tuple[str, int]]:
-    """Address and port of all hits of a run."""
+def hits_of(data: Path, run_id: str) -> Iterator[tuple[str, int, bool]]:
+    """Address and port of all hits of a run, and whether it is a canary's."""
     for file in visible_files(data / "hits"):
         with pq.ParquetFile(file) as source:
-            for batch in source.iter_batches(columns=["ip", "port", "run_id"]):
+            for batch in source.iter_batches(columns=["ip", "port", "canary", "run_id"]):
                 kept = batch.filter(pc.equal(batch["run_id"], run_id))
-                yield from zip(kept["ip"].to_pylist(), kept["port"].to_pylist(), strict=True)
+                columns = (kept[name].to_pylist() for name in ("ip", "port", "canary"))
+                yield from zip(*columns, strict=True)
