@@ -13,7 +13,7 @@ import pytest
 
 from mailcensus.analysis.analyse import analyse, read_tables, write_tables
 from mailcensus.analysis.catalogue import TABLES
-from mailcensus.analysis.sightings import sightings
+from mailcensus.analysis.evidence import gather
 from mailcensus.analysis.summary import HEADLINES
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
@@ -209,8 +209,8 @@ def test_a_key_that_was_quoted_and_is_not_held_is_no_sighting(tmp_path: Path) ->
             )
         ]
     )
-    dataset = Dataset(tmp_path)
-    seen = sightings(dataset.table("grabs"), dataset.table("followups"), "r").to_pyarrow().to_pylist()
+    evidence = gather(Dataset(tmp_path))
+    seen = evidence.showings.join(evidence.hosts, "host").join(evidence.keys, "key").to_pyarrow().to_pylist()
     assert sorted((row["ip"], row["spki_sha256"]) for row in seen) == [("127.0.0.1", "a"), ("127.0.0.1", "c")]
 
 

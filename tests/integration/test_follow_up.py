@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from mailcensus.analysis.sightings import sightings
+from mailcensus.analysis.evidence import gather
 from mailcensus.dataset.tables import Dataset
 from probe_studies import collected, followed_up, study_of
 from realservers import openssh
@@ -29,10 +29,7 @@ def test_every_host_key_of_an_ssh_server_is_met_once(tmp_path: Path) -> None:
     again = dataset.table("followups").to_pyarrow().to_pylist()
     assert {(row["purpose"], row["outcome"]) for row in again} == {("ssh_ecdsa", "ok"), ("ssh_ed25519", "ok")}
     assert all(key["verified"] for row in again for key in row["ssh"]["host_keys"])
-    seen = (
-        sightings(dataset.table("grabs"), dataset.table("followups"), first["run_id"])
-        .to_pyarrow()
-        .to_pylist()
-    )
-    known = {row["spki_sha256"]: row["algorithm"] for row in dataset.table("keys").to_pyarrow().to_pylist()}
-    assert sorted(known[row["spki_sha256"]] for row in seen) == ["ecdsa", "ed25519", "rsa"]
+    evidence = gather(dataset)
+    shown = evidence.showings.join(evidence.keys, "key").to_pyarrow().to_pylist()
+    assert evidence.run_id == first["run_id"]
+    assert sorted(row["algorithm"] for row in shown) == ["ecdsa", "ed25519", "rsa"]

@@ -18,24 +18,24 @@ def number_clusters(hosts: Numbers, keys: Numbers) -> Numbers:
     """The cluster of every showing.
 
     Args:
-        hosts: the host of each showing; any numbers that sort as the addresses do.
-        keys: the key of each showing; any numbers.
+        hosts: the host of each showing; small numbers that sort as the addresses do.
+        keys: the key of each showing; small numbers.
     Returns:
         The number of the cluster that host and key of each showing belong to. 1 is the cluster of most hosts;
         of several of one size, the one with the smallest host comes first.
     """
     if not len(hosts):
         return np.empty(0, np.int64)
-    members, host_places = np.unique(hosts, return_inverse=True)
-    names, key_places = np.unique(keys, return_inverse=True)
-    nodes = len(members) + len(names)
-    edges = (np.ones(len(hosts), np.bool_), (host_places, key_places + len(members)))
+    first_key = int(hosts.max()) + 1
+    nodes = first_key + int(keys.max()) + 1
+    edges = (np.ones(len(hosts), np.bool_), (hosts, keys + first_key))
     _, labels = connected_components(coo_array(edges, shape=(nodes, nodes)), directed=False)
-    # Every component has a host, and members are in order: the first of each label is its smallest host.
-    of_members = labels[: len(members)]
-    _, first, places, sizes = np.unique(
-        of_members, return_index=True, return_inverse=True, return_counts=True
-    )
-    numbers = np.empty(len(first), np.int64)
-    numbers[np.lexsort((first, -sizes))] = np.arange(1, len(first) + 1)
-    return np.asarray(numbers[places][host_places])
+    members = np.flatnonzero(np.bincount(hosts))
+    sizes = np.bincount(labels[members], minlength=nodes)
+    smallest = np.full(nodes, nodes)
+    # The last assignment stands: members are in order, so backwards it is the smallest host of each component.
+    smallest[labels[members[::-1]]] = members[::-1]
+    found = np.flatnonzero(sizes)
+    numbers = np.zeros(nodes, np.int64)
+    numbers[found[np.lexsort((smallest[found], -sizes[found]))]] = np.arange(1, len(found) + 1)
+    return np.asarray(numbers[labels[hosts]])

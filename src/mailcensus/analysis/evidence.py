@@ -7,20 +7,17 @@ is most of the time and of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from dataclasses import dataclass
 
 import ibis
-import numpy as np
 import pyarrow as pa
 
-from mailcensus.analysis.addresses import numerical_order
 from mailcensus.analysis.components import number_clusters
 from mailcensus.analysis.masks import MAX_SERVICES
-from mailcensus.analysis.sightings import sightings
+from mailcensus.analysis.numbering import number_hosts
+from mailcensus.analysis.sightings import Shown, gather_shown
 from mailcensus.dataset.tables import Dataset, final_grabs, of_run
-from mailcensus.model import TABLES, Outcome, Stage
+from mailcensus.model import Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 _SERVICES = pa.schema(
@@ -33,28 +30,15 @@ _SERVICES = pa.schema(
     ]
 )
 
-_FACTS = pa.schema(
-    [
-        ("ip", pa.string()),
-        ("country", pa.string()),
-        ("asn", pa.int64()),
-        ("as_org", pa.string()),
-        ("ptr", pa.string()),
-    ]
-)
-
-
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Tables of one run, held in memory where that pays."""
 
     dataset: Dataset
-    """All records, for the analyses that need more of them than is gathered here."""
+    """Where intermediate results can be held."""
     run_id: str | None
-    """The run; None: there is none yet."""
+    """The run; null: there is none yet."""
     runs: ibis.Table
     """This run's rows of `runs`."""
     hits: ibis.Table
@@ -65,12 +49,16 @@ class Evidence:
     """Final grabs alike: service, outcome, stage, starttls_offered, tls (a version was chosen), grabs."""
     software: ibis.Table
     """What final grabs named: protocol, product, version, hosts."""
+    greetings: ibis.Table
+    """Final grabs that said something, read when asked: ip, service, greeting."""
     hosts: ibis.Table
     """One row per host asked: host (numbers sort as addresses do), ip, connected."""
     host_facts: ibis.Table
     """One row per host asked: host, country, asn, as_org, ptr; null where nobody looked it up or knows."""
     keys: ibis.Table
-    """One row per key shown: key, spki_sha256, algorithm, bits, curve."""
+    """One row per key of the dataset, those of other runs included: key, spki_sha256, algorithm, bits, curve."""
+    answers: ibis.Table
+    """Handshakes and host keys: host, bit, version, cipher_suite, key, certificate, again. See `Shown`."""
     showings: ibis.Table
     """One row per (host, key): host, key, mask (services it was shown on)."""
     showing_hosts: ibis.Table
@@ -79,55 +67,71 @@ class Evidence:
     """One row per key shown: key, hosts, mask (over all hosts)."""
     links: ibis.Table
     """The showings of shared keys: host, key, mask, cluster."""
+    cluster_keys: ibis.Table
+    """One row per shared key: key, cluster, hosts, mask."""
+    leaves: ibis.Table
+    """One row per (host, certificate shown as a leaf): host, key, certificate."""
     certificates: ibis.Table
-    """One row per certificate shown as a leaf: key, certificate_sha256, common_name."""
+    """One row per certificate shown as a leaf: key, certificate, certificate_sha256, common_name."""
     ssh_mask: int
     """Services that show SSH host keys; all others show TLS keys."""
-    held: dict[str, object] = field(default_factory=dict)
-    """What several tables need and `once` made."""
-
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` makes, made when it is first asked for under this name."""
-        if name not in self.held:
-            self.held[name] = make()
-        return cast(T, self.held[name])
 
 
 def gather(dataset: Dataset) -> Evidence:
     """Read a dataset's newest run."""
     run_id = dataset.newest_run()
+    # Nothing here stands on the order of rows in a file, and keeping it costs memory.
+    dataset.connection.raw_sql("SET preserve_insertion_order = false")
     grabs = final_grabs(_plain(dataset.table("grabs")), run_id)
-    hits, runs = dataset.table("hits"), dataset.table("runs")
-    seen = sightings(dataset.table("grabs"), dataset.table("followups"), run_id)
     services = dataset.put("services", _services(grabs))
-    ssh = services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0
-    hosts = dataset.put("numbered_hosts", _hosts(grabs))
-    keys = dataset.put("numbered_keys", _keys(seen, dataset.table("keys")))
-    showings = dataset.put("showings", _showings(seen, hosts, keys, services))
+    hosts = dataset.put("numbered_hosts", number_hosts(_connected(grabs)))
+    shown = gather_shown(dataset, run_id, hosts, services)
+    showings = dataset.put("showings", _showings(shown.answers))
     shown_keys = dataset.put(
         "shown_keys",
         showings.group_by("key").agg(hosts=showings.count(), mask=showings.mask.bit_or()),
     )
+    links = dataset.put("links", _links(showings, shown_keys))
+    leaves = dataset.put("leaves", _leaves(shown.answers))
     return Evidence(
         dataset=dataset,
         run_id=run_id,
-        runs=of_run(runs, run_id),
-        hits=of_run(hits, run_id).filter(~hits.canary),
+        runs=of_run(dataset.table("runs"), run_id),
+        hits=_hits(dataset.table("hits"), run_id),
         services=services,
         grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
         software=dataset.put("software", _software(grabs)),
+        greetings=_greetings(dataset.table("grabs"), run_id),
         hosts=hosts,
-        host_facts=dataset.put("host_facts", _host_facts(dataset, hosts)),
-        keys=keys,
+        host_facts=dataset.put("host_facts", _host_facts(dataset, run_id, hosts)),
+        keys=shown.keys,
+        answers=shown.answers,
         showings=showings,
         showing_hosts=dataset.put(
             "showing_hosts", showings.group_by("host").agg(mask=showings.mask.bit_or())
         ),
         shown_keys=shown_keys,
-        links=dataset.put("links", _links(showings, shown_keys)),
-        certificates=dataset.put("leaves", _certificates(seen, keys, dataset.table("certificates"))),
-        ssh_mask=ssh,
+        links=links,
+        cluster_keys=dataset.put("cluster_keys", _cluster_keys(links, shown_keys)),
+        leaves=leaves,
+        certificates=dataset.put("certificates_shown", _certificates(leaves, shown)),
+        ssh_mask=services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0,
     )
+
+
+def _hits(hits: ibis.Table, run_id: str | None) -> ibis.Table:
+    return of_run(hits, run_id).filter(~hits.canary)
+
+
+def _connected(grabs: ibis.Table) -> ibis.Table:
+    reached = (grabs.stage != str(Stage.CONNECT)) & (grabs.outcome != str(Outcome.EXCLUDED))
+    return grabs.select("ip", connected=reached)
+
+
+def _greetings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
+    said = grabs.select("run_id", "ip", "service", "attempt", "greeting")
+    final = final_grabs(said, run_id)
+    return final.filter(final.greeting.notnull()).select("ip", "service", "greeting")
 
 
 def _plain(grabs: ibis.Table) -> ibis.Table:
@@ -169,38 +173,26 @@ def _software(grabs: ibis.Table) -> ibis.Table:
     return named.group_by("protocol", "product", "version").agg(hosts=named.ip.nunique())
 
 
-def _hosts(grabs: ibis.Table) -> pa.Table:
-    connected = (grabs.stage != str(Stage.CONNECT)) & (grabs.outcome != str(Outcome.EXCLUDED))
-    hosts = grabs.group_by("ip").agg(connected=connected.any()).to_pyarrow().combine_chunks()
-    ordered = hosts.take(numerical_order(hosts["ip"].combine_chunks()))
-    return ordered.append_column("host", pa.array(np.arange(len(ordered)), pa.int32()))
-
-
-def _host_facts(dataset: Dataset, hosts: ibis.Table) -> ibis.Table:
-    """What others know about each host. A study that nothing was looked up for has no such table yet."""
-    if "hosts" in TABLES:
-        facts = dataset.table("hosts")
-    else:
-        facts = dataset.put("hosts", _FACTS.empty_table())
-    named = facts.select("ip", "country", "as_org", "ptr", asn=facts.asn.cast("int64"))
-    return hosts.left_join(named, "ip").select("host", "country", "asn", "as_org", "ptr")
-
-
-def _keys(seen: ibis.Table, keys: ibis.Table) -> ibis.Table:
-    shown = seen.select("spki_sha256").distinct()
-    described = shown.left_join(keys, "spki_sha256")
-    return described.select(
-        "spki_sha256",
-        "algorithm",
-        "curve",
-        bits=keys.bits.cast("int64"),
-        key=ibis.row_number().over().cast("int32"),
+def _host_facts(dataset: Dataset, run_id: str | None, hosts: ibis.Table) -> ibis.Table:
+    """What others know about each host; the newest look-up counts."""
+    facts = of_run(dataset.table("hosts"), run_id)
+    newest = facts.group_by("ip").agg(
+        **{
+            name: facts[name].first(order_by=facts.looked_up_at.desc(), include_null=True)
+            for name in ("country", "asn", "as_org", "ptr")
+        }
     )
+    known = newest.mutate(asn=newest.asn.cast("int64"))
+    return hosts.left_join(known, "ip").select("host", "country", "asn", "as_org", "ptr")
 
 
-def _showings(seen: ibis.Table, hosts: ibis.Table, keys: ibis.Table, services: ibis.Table) -> ibis.Table:
-    each = seen.join(hosts, "ip").join(keys, "spki_sha256").join(services, "service")
-    return each.group_by("host", "key").agg(mask=each.bit.bit_or())
+def _showings(answers: ibis.Table) -> ibis.Table:
+    seen = answers.filter(answers.key.notnull())
+    return seen.group_by("host", "key").agg(mask=seen.bit.bit_or())
+
+
+def _leaves(answers: ibis.Table) -> ibis.Table:
+    return answers.filter(answers.certificate.notnull()).select("host", "key", "certificate").distinct()
 
 
 def _links(showings: ibis.Table, shown_keys: ibis.Table) -> pa.Table:
@@ -210,9 +202,13 @@ def _links(showings: ibis.Table, shown_keys: ibis.Table) -> pa.Table:
     return links.append_column("cluster", pa.array(clusters, pa.int64()))
 
 
-def _certificates(seen: ibis.Table, keys: ibis.Table, certificates: ibis.Table) -> ibis.Table:
-    shown = (
-        seen.filter(seen.certificate_sha256.notnull()).select("spki_sha256", "certificate_sha256").distinct()
+def _cluster_keys(links: ibis.Table, shown_keys: ibis.Table) -> ibis.Table:
+    clusters = links.group_by("key").agg(cluster=links.cluster.min())
+    return clusters.join(shown_keys, "key")
+
+
+def _certificates(leaves: ibis.Table, shown: Shown) -> ibis.Table:
+    different = leaves.select("key", "certificate").distinct()
+    return different.join(shown.certificates, "certificate").select(
+        "key", "certificate", "certificate_sha256", "common_name"
     )
-    described = shown.left_join(certificates, shown.certificate_sha256 == certificates.sha256)
-    return described.join(keys, "spki_sha256").select("key", "certificate_sha256", "common_name")

@@ -1,0 +1,68 @@
+"""Numbers in place of long names, given once: hosts, keys and certificates.
+
+A name is 64 hex digits; the analyses group and join by it again and again. The tables `keys` and `certificates`
+hold every name once, so a name's number is its row there, and each sighting is looked up once. The look-up
+compares whole names: no two keys are one because they begin alike.
+"""
+
+from __future__ import annotations
+
+import ibis
+import numpy as np
+import pyarrow as pa
+
+from mailcensus.analysis.addresses import numerical_order
+
+UNLISTED = -1
+"""The number of a name that its table does not hold: a dataset that was cut, or that others made."""
+
+
+def number_hosts(asked: ibis.Table) -> pa.Table:
+    """Hosts by address, numbered so that numbers sort as addresses do.
+
+    Args:
+        asked: one row per grab: ip, connected.
+    Returns:
+        host, ip, connected (any grab was).
+    """
+    hosts = asked.group_by("ip").agg(connected=asked.connected.any()).to_pyarrow().combine_chunks()
+    ordered = hosts.take(numerical_order(hosts["ip"].combine_chunks()))
+    return ordered.append_column("host", pa.array(np.arange(len(ordered)), pa.int32()))
+
+
+def number_keys(keys: ibis.Table, unlisted: ibis.Table | None = None) -> ibis.Table:
+    """Keys of the table `keys`, and names that it does not hold.
+
+    Args:
+        unlisted: one column spki_sha256, different names.
+    Returns:
+        key, spki_sha256, algorithm, bits, curve; of an unlisted key the name alone.
+    """
+    rows = keys.select("spki_sha256", "algorithm", "curve", bits=keys.bits.cast("int64"))
+    return rows_numbered(_and_unlisted(rows, unlisted), "key")
+
+
+def number_certificates(certificates: ibis.Table, unlisted: ibis.Table | None = None) -> ibis.Table:
+    """Certificates of the table `certificates`, and names that it does not hold.
+
+    Args:
+        unlisted: one column certificate_sha256, different names.
+    Returns:
+        certificate, certificate_sha256, common_name.
+    """
+    rows = certificates.select("common_name", certificate_sha256=certificates.sha256)
+    return rows_numbered(_and_unlisted(rows, unlisted), "certificate")
+
+
+def rows_numbered(rows: ibis.Table, name: str) -> ibis.Table:
+    """A table with its rows numbered from 0, in no particular order."""
+    return rows.mutate(**{name: ibis.row_number().over().cast("int32")})
+
+
+def _and_unlisted(rows: ibis.Table, unlisted: ibis.Table | None) -> ibis.Table:
+    if unlisted is None:
+        return rows
+    (name,) = unlisted.columns
+    missing = {column: ibis.null(kind) for column, kind in rows.schema().items() if column != name}
+    new = unlisted.anti_join(rows, name).mutate(**missing)
+    return ibis.union(rows, new.select(*rows.columns))
