@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
-import random
 from collections import defaultdict
 from pathlib import Path
 
 import maxminddb
 import pytest
 
-from mailcensus.population.country import Basis, country_of, read_country
-from mailcensus.population.mmdb import DamagedDatabase, records_and_networks
+from mailcensus.population.country import read_country
 from mailcensus.population.prefixes import PrefixSet
 from mailcensus.study import StudyError
 
 FILES = ("maxmind-db/test-data/GeoLite2-Country-Test.mmdb", "maxmind-db/test-data/GeoIP2-City-Test.mmdb")
 FLAT = "geo/geo-whois-asn-country/geo-whois-asn-country-ipv4.mmdb"
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        ({"country": {"iso_code": "IE"}, "registered_country": {"iso_code": "US"}}, ("IE", Basis.LOCATED)),
-        ({"country": {"names": {}}, "registered_country": {"iso_code": "IE"}}, ("IE", Basis.REGISTERED)),
-        ({"registered_country": {"iso_code": "IE"}}, ("IE", Basis.REGISTERED)),
-        ({"country_code": "ie"}, ("IE", Basis.LOCATED)),
-        ({"country_code": ""}, None),
-        ({"country": "IE"}, None),
-        ({"country": {"iso_code": 372}}, None),
-        ({"autonomous_system_number": 1213}, None),
-        (["IE"], None),
-        (None, None),
-    ],
-)
-def test_a_record_names_a_country_and_the_ground(record: object, expected: object) -> None:
-    assert country_of(record) == expected
 
 
 @pytest.mark.shared_data
@@ -71,23 +49,6 @@ def _shortened(prefix: str) -> str:
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize(
-    "name",
-    [*FILES, "maxmind-db/test-data/GeoLite2-ASN-Test.mmdb", pytest.param(FLAT, marks=pytest.mark.slow)],
-)
-def test_the_walk_finds_the_networks_and_records_of_the_library_s_own(shared_data: Path, name: str) -> None:
-    path = shared_data / name
-    ours: dict[tuple[int, int, int], str] = {}
-    for record, group in records_and_networks(path.read_bytes()):
-        ours |= dict.fromkeys(group.networks(), repr(record))
-    with maxminddb.open_database(path) as database:
-        theirs = {
-            (n.version, int(n.network_address), int(n.broadcast_address) + 1): repr(r) for n, r in database
-        }
-    assert ours == theirs
-
-
-@pytest.mark.shared_data
 def test_a_flat_database_of_the_whole_world_has_ireland(shared_data: Path) -> None:
     networks = read_country(shared_data / FLAT, "IE")
     assert networks.located.count == 15_679_216
@@ -106,30 +67,17 @@ def test_an_unknown_country_names_the_setting_and_some_codes(shared_data: Path) 
 @pytest.mark.shared_data
 def test_a_database_without_countries_is_the_wrong_one(shared_data: Path) -> None:
     with pytest.raises(
-        StudyError, match=r"holds no countries; population\.country_database must be a country MMDB"
+        StudyError, match=r"holds no countries; population\.country_database must be a country database"
     ):
         read_country(shared_data / "maxmind-db/test-data/GeoLite2-ASN-Test.mmdb", "IE")
 
 
 def test_what_is_no_database_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "countries.mmdb"
-    with pytest.raises(StudyError, match="cannot be read: No such file or directory; mend population"):
+    with pytest.raises(StudyError, match="cannot be read: No such file or directory; mend the path in study.toml"):
         read_country(path, "IE")
     for content in (b"", b"network,country\n", b"\xab\xcd\xefMaxMind.com", b"\xab\xcd\xefMaxMind.com\xe0"):
         path.write_bytes(content)
-        with pytest.raises(StudyError, match="not a whole MaxMind database") as caught:
+        with pytest.raises(StudyError, match="not a whole MaxMind database|is empty") as caught:
             read_country(path, "IE")
         assert "\n" not in str(caught.value)
-
-
-@pytest.mark.shared_data
-def test_a_damaged_database_gives_networks_or_the_one_error(shared_data: Path) -> None:
-    whole = (shared_data / FILES[0]).read_bytes()
-    chance = random.Random(4)
-    for _ in range(150):
-        content = bytearray(whole[: chance.randrange(len(whole))] if chance.random() < 0.3 else whole)
-        for _ in range(chance.choice((0, 1, 3, 30))):
-            content[chance.randrange(len(content))] = chance.randrange(256)
-        with contextlib.suppress(DamagedDatabase):
-            for _, group in records_and_networks(bytes(content)):
-                assert any(True for _ in group.networks())

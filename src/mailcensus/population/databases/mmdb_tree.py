@@ -1,34 +1,35 @@
 """All networks of a MaxMind DB file, by the record they lead to.
 
-`maxminddb` reads the metadata and decodes records; the search tree is walked here, one level of all branches at a
-time in numpy. Half a million networks take a fraction of a second; the library's own iteration takes twenty times
-as long in its Python form, and its C form writes beyond its memory when the tree of a damaged file sends it in
-circles. Here no file makes the walk keep more branches than a few times the nodes of its tree.
+The search tree is walked one level of all branches at a time in numpy. Half a million networks take a fraction of
+a second; `maxminddb`'s own iteration takes twenty times as long in its Python form, and its C form writes beyond
+its memory when the tree of a damaged file sends it in circles. Here no file makes the walk keep more branches than
+a few times the nodes of its tree.
 
 Source: MaxMind DB File Format Specification 2.0, "Binary Search Tree Section".
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import maxminddb
 import numpy as np
 from numpy.typing import NDArray
 
-from mailcensus.population.address import BITS, format_address
+from mailcensus.population.address import BITS
+from mailcensus.population.databases.bulk import Keys
+from mailcensus.population.databases.mmdb_metadata import Metadata, metadata_of
+from mailcensus.population.databases.mmdb_values import DamagedDatabase, Value, ValueReader
+from mailcensus.population.databases.table import Side
 
 _IPV4_DEPTH = 96
 """An IPv6 tree holds IPv4 under ::/96; every other way to that node is an alias (::ffff:0:0/96, 2002::/16)."""
 
+_SEPARATOR_BYTES = 16
+"""Zero bytes between the tree and the data."""
+
 _SHARING = 4
 """A tree of n nodes has n + 1 ends. Branches may share some in odd files; many times more means a circle."""
-
-
-class DamagedDatabase(Exception):
-    """The file is not a whole MaxMind database."""
 
 
 @dataclass(slots=True)
@@ -44,50 +45,82 @@ class _Branches:
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkGroup:
-    """The networks that lead to one record."""
+class Tree:
+    """Every network of a database, and which of its distinct records each leads to."""
 
+    content: bytes
+    metadata: Metadata
     _leaves: _Branches
     _depths: NDArray[np.int64]
-    _bits: int
+    _offsets: NDArray[np.int64]
+    """Where the distinct records are in the data section."""
+    _records: NDArray[np.int64]
+    """Which of them each leaf leads to."""
 
-    def networks(self) -> Iterator[tuple[int, int, int]]:
-        """IP version, first address and address after the last one of each."""
-        columns = (self._leaves.high.tolist(), self._leaves.low.tolist(), self._depths.tolist())
-        for high, low, depth in zip(*columns, strict=True):
-            start = high << 64 | low
-            in_ipv4 = self._bits == BITS[4] or (depth >= _IPV4_DEPTH and start >> BITS[4] == 0)
-            yield 4 if in_ipv4 else 6, start, start + (1 << (self._bits - depth))
+    def records(self) -> Iterator[Value]:
+        """The distinct records.
 
-    def any_address(self) -> str:
-        """An address in one of them."""
-        version, start, _ = next(self.networks())
-        return format_address(version, start)
+        Raises:
+            DamagedDatabase: one of them cannot be read.
+        """
+        reader = ValueReader(self.content, self.metadata.tree_bytes + _SEPARATOR_BYTES)
+        return (reader.at(offset) for offset in self._offsets.tolist())
+
+    def sides(self, facts: Sequence[int]) -> tuple[Side, Side]:
+        """The IPv4 and the IPv6 networks as ranges, given which facts each record stands for."""
+        index = np.array(facts, np.int32)
+        in_ipv4 = np.ones(len(self._depths), np.bool_)
+        if self.metadata.address_bits == BITS[6]:
+            low = self._leaves.low >> np.uint64(32)
+            in_ipv4 = (self._depths >= _IPV4_DEPTH) & (self._leaves.high == 0) & (low == 0)
+        return self._side(in_ipv4, index, 4), self._side(~in_ipv4, index, 6)
+
+    def _side(self, chosen: NDArray[np.bool_], index: NDArray[np.int32], version: int) -> Side:
+        leaves = self._leaves.where(chosen)
+        order = np.lexsort((leaves.low, leaves.high))
+        leaves = leaves.where(order)
+        free = self.metadata.address_bits - self._depths[chosen][order]
+        facts = index[self._records[chosen][order]] if len(index) else np.empty(0, np.int32)
+        high, low = _filled(free - 64), _filled(np.minimum(free, 64))
+        keys = _ipv4 if version == 4 else _ipv6
+        return Side(keys(leaves.high, leaves.low), keys(leaves.high | high, leaves.low | low), facts)
 
 
-def records_and_networks(content: bytes) -> Iterator[tuple[object, NetworkGroup]]:
-    """Each record of a database with all networks that lead to it.
+def read_tree(content: bytes) -> Tree:
+    """The networks of a database.
 
     Raises:
         DamagedDatabase: the content is no whole MaxMind database.
     """
-    try:
-        with maxminddb.open_database(io.BytesIO(content), maxminddb.MODE_FD) as database:
-            metadata = database.metadata()
-            bits = BITS[6 if metadata.ip_version == 6 else 4]
-            nodes = _nodes(content, metadata.node_count, metadata.record_size)
-            for group in _groups(nodes, bits):
-                yield database.get(group.any_address()), group
-    except (
-        maxminddb.InvalidDatabaseError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        RecursionError,
-    ) as error:
-        # The first by intent of the library, the others where damage got through to Python.
-        raise DamagedDatabase(str(error)) from None
+    metadata = metadata_of(content)
+    depths, leaves = _leaves(
+        _nodes(content, metadata.node_count, metadata.record_bits), metadata.address_bits
+    )
+    offsets, records = np.unique(leaves.target, return_inverse=True)
+    return Tree(
+        content,
+        metadata,
+        leaves,
+        depths,
+        offsets - metadata.node_count - _SEPARATOR_BYTES,
+        records.reshape(-1),
+    )
+
+
+def _filled(bits: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Numbers with so many low bits set; 64 at most."""
+    clipped = np.clip(bits, 0, 64)
+    ones = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+    shift = (64 - clipped).astype(np.uint64)
+    return np.where(clipped == 0, np.uint64(0), ones >> np.minimum(shift, np.uint64(63)))
+
+
+def _ipv4(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Keys:
+    return low.astype(np.uint32)
+
+
+def _ipv6(high: NDArray[np.uint64], low: NDArray[np.uint64]) -> Keys:
+    return np.frombuffer(np.stack([high, low], axis=1).astype(">u8").tobytes(), "S16")
 
 
 def _nodes(content: bytes, count: int, record_bits: int) -> NDArray[np.int64]:
@@ -107,15 +140,6 @@ def _big_endian(columns: NDArray[np.int64]) -> NDArray[np.int64]:
     for column in columns.T:
         value = value << 8 | column
     return value
-
-
-def _groups(nodes: NDArray[np.int64], bits: int) -> Iterator[NetworkGroup]:
-    depths, found = _leaves(nodes, bits)
-    order = np.argsort(found.target, kind="stable")
-    edges = np.flatnonzero(np.diff(found.target[order])) + 1
-    for rows in np.split(order, edges):
-        if len(rows):
-            yield NetworkGroup(found.where(rows), depths[rows], bits)
 
 
 def _leaves(nodes: NDArray[np.int64], bits: int) -> tuple[NDArray[np.int64], _Branches]:
