@@ -7,7 +7,9 @@ is most of the time and of the memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import ibis
 import pyarrow as pa
@@ -19,6 +21,8 @@ from mailcensus.analysis.sightings import Shown, gather_shown
 from mailcensus.dataset.tables import Dataset, final_grabs, of_run
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
+
+Made = TypeVar("Made")
 
 _SERVICES = pa.schema(
     [
@@ -75,6 +79,15 @@ class Evidence:
     """One row per certificate shown as a leaf: key, certificate, certificate_sha256, common_name."""
     ssh_mask: int
     """Services that show SSH host keys; all others show TLS keys."""
+    worked_out: dict[str, Any] = field(default_factory=dict)
+    """What `once` has made so far."""
+
+    def once(self, name: str, make: Callable[[], Made]) -> Made:
+        """What `make` makes, made the first time it is asked for by this name: tables that several others need."""
+        if name not in self.worked_out:
+            self.worked_out[name] = make()
+        made: Made = self.worked_out[name]
+        return made
 
 
 def gather(dataset: Dataset) -> Evidence:
