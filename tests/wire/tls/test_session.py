@@ -14,6 +14,7 @@ from mailcensus.wire.dh_primes import ffdhe_prime
 from mailcensus.wire.errors import LimitExceeded, TlsAlert, TlsError, WireError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls import messages
+from mailcensus.wire.tls.codes import ContentType
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.session import Session
@@ -118,6 +119,28 @@ def test_a_first_flight_can_be_all_that_is_asked_for(version: str) -> None:
     )
     assert record.chain
     assert record.version_name == version
+
+
+@pytest.mark.parametrize("options", [{}, {"curve": "secp521r1"}], ids=["at once", "after a retry"])
+def test_leaving_behind_a_first_flight_of_tls_1_3_is_said_under_its_keys(options: dict[str, Any]) -> None:
+    client, server = session(finish=False), peer_for(options, "TLSv1.3")
+    shake(client, server)
+    *change, alert = records(client.close())
+    assert change == ([] if options else [b"\x14\x03\x03\x00\x01\x01"])
+    assert (alert[0], len(alert)) == (ContentType.APPLICATION_DATA, 5 + 2 + 1 + 16)
+    server.incoming.write(b"".join([*change, alert]))
+    with pytest.raises(ssl.SSLZeroReturnError):  # what OpenSSL calls the peer's close_notify
+        server.tls.do_handshake()
+
+
+def records(data: bytes) -> list[bytes]:
+    """A stream of records, cut."""
+    cut = []
+    while data:
+        size = 5 + int.from_bytes(data[3:5], "big")
+        cut.append(data[:size])
+        data = data[size:]
+    return cut
 
 
 def test_the_dh_prime_is_measured_and_named_by_its_hash() -> None:

@@ -115,10 +115,14 @@ class Session:
         return b"".join(self._writing.seal(ContentType.APPLICATION_DATA, piece) for piece in pieces)
 
     def close(self) -> bytes:
-        """close_notify, protected where keys are there (RFC 8446 section 6.1)."""
-        alert = b"\x01\x00"
+        """close_notify, protected where keys are there (RFC 8446 sections 6 and 6.1)."""
+        alert, change, suite = b"\x01\x00", b"", self._suite()
+        if self._writing is None and self._schedule is not None and suite is not None:
+            # A server of TLS 1.3 has changed its keys: in the clear, GnuTLS takes this for damaged data and logs so.
+            self._writing = Protection13(suite, self._schedule.client_handshake())
+            change = self._compatible_change()
         if self._writing is not None:
-            return self._writing.seal(ContentType.ALERT, alert)
+            return change + self._writing.seal(ContentType.ALERT, alert)
         return b"\x15\x03\x03\x00\x02" + alert
 
     @property
@@ -295,12 +299,14 @@ class Session:
             flight = certificate
         verify_data = finished_data(client_handshake, self._hash.digest())
         flight += b"\x14" + len(verify_data).to_bytes(3, "big") + verify_data
-        # Once, before our second flight (RFC 8446 appendix D.4): after a retry, the second hello was that.
-        change = b"" if self.observer.retry else _CHANGE_CIPHER_SPEC
-        self._out.append(change + writing.seal(ContentType.HANDSHAKE, flight))
+        self._out.append(self._compatible_change() + writing.seal(ContentType.HANDSHAKE, flight))
         self._writing = Protection13(suite, client_secret)
         self._reading = Protection13(suite, server_secret)
         self.phase = Phase.OPEN
+
+    def _compatible_change(self) -> bytes:
+        """Once, before our second flight (RFC 8446 appendix D.4): after a retry, the second hello was that."""
+        return b"" if self.observer.retry else _CHANGE_CIPHER_SPEC
 
     def _post_handshake(self, kind: int, message: bytes) -> None:
         if kind == HandshakeType.NEW_SESSION_TICKET:
