@@ -40,12 +40,19 @@ class StageTalk:
     """Shows snapshots of one stage. Use as a context manager."""
 
     def __init__(
-        self, stage: str, *, quiet: bool, done: int = 0, clock: Callable[[], float] = time.monotonic
+        self,
+        stage: str,
+        *,
+        quiet: bool,
+        done: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        below: StageTalk | None = None,
     ) -> None:
         """Begin to watch.
 
         Args:
             done: how much of it an earlier session has done.
+            below: another stage at the same time, whose bar this one's is to stand under.
         """
         self._stage = stage
         self._quiet = quiet
@@ -54,6 +61,7 @@ class StageTalk:
         self._line_at = clock() + _LINE_S
         self._last = ""
         self._bar: Progress | None = None
+        self._below = below
         self._task = TaskID(0)
 
     def show(self, snapshot: Snapshot) -> None:
@@ -70,18 +78,17 @@ class StageTalk:
 
     def __enter__(self) -> StageTalk:
         if TALK.is_terminal and not self._quiet:
-            numbers = TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True))
-            columns = (TextColumn("{task.description}"), BarColumn(16), numbers)
-            self._bar = Progress(*columns, console=TALK)
+            self._bar = _new_bar() if self._below is None else self._below._bar
+            assert self._bar is not None
             self._task = self._bar.add_task(self._stage, total=None, words="")
-            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            if self._below is None:
+                self._bar.stop()
         elif self._last:
             say(f"{self._stage}: {self._last}")
 
@@ -92,6 +99,13 @@ class StageTalk:
             samples.popleft()
         then, done_then = samples[0]
         return (done - done_then) / (now - then) if now > then else 0.0
+
+
+def _new_bar() -> Progress:
+    numbers = TextColumn("{task.fields[words]}", table_column=Column(no_wrap=True))
+    bar = Progress(TextColumn("{task.description}"), BarColumn(16), numbers, console=TALK)
+    bar.start()
+    return bar
 
 
 def words(snapshot: Snapshot, rate_per_s: float) -> str:

@@ -11,8 +11,7 @@ from mailcensus.cli.stages import (
     current_run,
     open_study,
     run_analysis,
-    run_collection,
-    run_discovery,
+    run_discovery_and_collection,
     run_followups,
     run_report,
 )
@@ -22,7 +21,7 @@ from mailcensus.study import Study
 
 
 def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Run every stage of the study: discover, collect, follow up, analyse, report.
+    """Run every stage of the study: discover and collect at the same time, follow up, analyse, report.
 
     Interrupt it at any time and run it again to go on where it stopped. Prints the path of the report; with --json,
     one object with the run and its headline numbers. A run that is complete stays as it is: to ask everybody again
@@ -30,11 +29,10 @@ def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False
     """
     study = open_study(directory)
     with current_run(study) as current:
-        discovered = run_discovery(study, current, quiet=quiet)
-        collected = run_collection(study, current, quiet=quiet)
+        asked = run_discovery_and_collection(study, current, quiet=quiet)
         followed = run_followups(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if discovered or collected or followed or not _is_current(study, page):
+        if asked or followed or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")

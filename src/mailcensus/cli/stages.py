@@ -15,6 +15,7 @@ import uvloop
 from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.cli.talk import waiting
 from mailcensus.dataset.run import CurrentRun, StageState, read_run
+from mailcensus.discovery.flow import discover_and_collect
 from mailcensus.discovery.resumable import STAGE as DISCOVER
 from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
@@ -59,14 +60,26 @@ def run_discovery(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
     """Discover; False where that was done already."""
     if run.stage(DISCOVER).state is StageState.DONE:
         return False
-    with StageTalk("discover", quiet=quiet, done=run.stage(DISCOVER).position) as talk:
+    with _discovery_talk(run, quiet) as talk:
+        uvloop.run(discover_in_run(study, run, lambda progress: _show_discovery(talk, progress)))
+    return True
 
-        def show(progress: Progress) -> None:
-            talk.show(
-                Snapshot(progress.done, progress.total, "addresses", progress.hits, progress.done, "answer")
+
+def run_discovery_and_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Discover and collect at the same time; False where both were done already."""
+    if run.stage(COLLECT).state is StageState.DONE:
+        return False
+    if run.stage(DISCOVER).state is StageState.DONE:
+        return run_collection(study, run, quiet=quiet)
+    with _discovery_talk(run, quiet) as above, StageTalk("collect", quiet=quiet, below=above) as talk:
+        uvloop.run(
+            discover_and_collect(
+                study,
+                run,
+                lambda progress: _show_discovery(above, progress),
+                lambda progress: _show_collection(talk, progress),
             )
-
-        uvloop.run(discover_in_run(study, run, show))
+        )
     return True
 
 
@@ -83,13 +96,7 @@ def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
             f"{study.directory}: discovery is not done; run: mailcensus discover {study.directory}"
         )
     with StageTalk("collect", quiet=quiet) as talk:
-
-        def show(progress: CollectProgress) -> None:
-            note = f"{progress.waiting:,} asked again later" if progress.waiting else ""
-            hosts = progress.hosts_done, progress.hosts
-            talk.show(Snapshot(*hosts, "hosts", progress.ok, progress.grabs, "grabs ok", note))
-
-        uvloop.run(collect(study, run, show))
+        uvloop.run(collect(study, run, lambda progress: _show_collection(talk, progress)))
     return True
 
 
@@ -125,3 +132,17 @@ def run_report(study: Study, tables: Mapping[str, pa.Table], *, quiet: bool) -> 
 
     with waiting("report", quiet=quiet):
         return build_report(study, tables, Dataset(study.data))
+
+
+def _discovery_talk(run: CurrentRun, quiet: bool) -> StageTalk:
+    return StageTalk("discover", quiet=quiet, done=run.stage(DISCOVER).position)
+
+
+def _show_discovery(talk: StageTalk, progress: Progress) -> None:
+    talk.show(Snapshot(progress.done, progress.total, "addresses", progress.hits, progress.done, "answer"))
+
+
+def _show_collection(talk: StageTalk, progress: CollectProgress) -> None:
+    note = f"{progress.waiting:,} asked again later" if progress.waiting else ""
+    hosts = progress.hosts_done, progress.hosts
+    talk.show(Snapshot(*hosts, "hosts", progress.ok, progress.grabs, "grabs ok", note))

@@ -67,6 +67,11 @@ class GrabCounts:
     excluded: int
 
 
+def first_asks(services: Sequence[str]) -> tuple[Ask, ...]:
+    """What there is to ask of a host that nobody has asked yet."""
+    return tuple(Ask(service, 1, None) for service in services)
+
+
 def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> Iterator[HostWork]:
     """What is left of a run, in the order in which hosts were found.
 

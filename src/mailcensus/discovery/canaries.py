@@ -21,14 +21,15 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import TracebackType
 
 from mailcensus.dataset.vantage import CanaryLog
-from mailcensus.discovery.responders import Responder
+from mailcensus.discovery.responders import Responder, canaries_of
 from mailcensus.discovery.vigil import Finding, Vigil
 from mailcensus.model import CanaryAsk, Hit, Pause
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
 from mailcensus.probe.way import Way
-from mailcensus.study import StageFailed
+from mailcensus.study import StageFailed, Study
 from mailcensus.study.settings import CanariesSection
 
 _LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ ENGINE = "connect"
 
 
 class CanaryWatch:
-    """Asks the canaries of one run, records it, and stops the run while they are silent."""
+    """Asks the canaries of one run, records it, and stops the run while they are silent. A context manager."""
 
     def __init__(
         self,
@@ -88,10 +89,16 @@ class CanaryWatch:
             self._sent = 0
             self._due.set()
 
-    def end(self) -> None:
-        """Store what was asked; nobody is watched any more."""
+    def __enter__(self) -> CanaryWatch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Store what was asked; after a good end nobody is watched any more."""
         self._log.flush()
-        self._way.retire()
+        if kind is None:
+            self._way.retire()
 
     async def begin(self, position: int) -> None:
         """Ask all canaries before anybody else; returns when one answers.
@@ -262,6 +269,36 @@ class CanaryWatch:
             self._way.confirm(asked_s)
             self._on_hit(_hit(ask))
         return ask
+
+
+def canary_watch(
+    study: Study,
+    dialer: Dialer,
+    on_hit: Callable[[Hit], object],
+    *,
+    run_id: str,
+    position: int,
+    way: Way | None = None,
+) -> CanaryWatch | None:
+    """The watch of a study's run; arguments as of `CanaryWatch`. None where the study has no canaries.
+
+    Raises:
+        StudyError: a canary of study.toml is no address.
+    """
+    canaries = canaries_of(study)
+    if not canaries:
+        return None
+    return CanaryWatch(
+        canaries,
+        study.settings.canaries,
+        dialer,
+        CanaryLog(study.data),
+        on_hit,
+        run_id=run_id,
+        timeout_s=study.settings.discovery.timeout_s,
+        position=position,
+        way=way,
+    )
 
 
 def _hit(ask: CanaryAsk) -> Hit:

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from mailcensus.dataset.hits import HitSink
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
+from mailcensus.discovery.canaries import canary_watch
 from mailcensus.discovery.stage import Progress, discover
+from mailcensus.model import Hit
 from mailcensus.population import Exclusions, load_population
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.way import Way
 from mailcensus.study import Study, StudyError
 
 STAGE = "discover"
 
 
-async def discover_in_run(study: Study, run: CurrentRun, on_progress: Callable[[Progress], None]) -> None:
+async def discover_in_run(
+    study: Study,
+    run: CurrentRun,
+    on_progress: Callable[[Progress], None],
+    *,
+    dialer: Dialer | None = None,
+    way: Way | None = None,
+    on_stored: Callable[[Sequence[Hit]], None] = lambda hits: None,
+) -> None:
     """Ask who has not been asked yet; does nothing where the stage is done.
 
     Whatever ends it, the hits so far and the position are on disk when it returns or raises.
+
+    Args:
+        dialer: the door, where others use it at the same time; one of its own where none is given.
+        way: told what the canaries say.
+        on_stored: gets hits once they are on disk.
 
     Raises:
         StudyError: the population is bad, or is another one than when the run began; this machine is out of sockets,
@@ -36,17 +53,21 @@ async def discover_in_run(study: Study, run: CurrentRun, on_progress: Callable[[
             f"{run.run_id} began; put them back, or remove {study.data / 'run.json'} to begin a new run"
         )
     politeness, special = study.settings.politeness, study.settings.study.allow_special
-    dialer = Dialer(politeness, Exclusions.of_study(study), special)
-    sink = HitSink(run)
-    tally = await discover(
-        study,
-        population,
-        dialer,
-        sink,
-        run_id=run.run_id,
-        start_at=progress.position,
-        on_progress=on_progress,
-    )
+    dialer = dialer or Dialer(politeness, Exclusions.of_study(study), special)
+    sink = HitSink(run, on_stored)
+    position = progress.position
+    canaries = canary_watch(study, dialer, sink.add, run_id=run.run_id, position=position, way=way)
+    with canaries or nullcontext():
+        tally = await discover(
+            study,
+            population,
+            dialer,
+            sink,
+            run_id=run.run_id,
+            start_at=position,
+            on_progress=on_progress,
+            canaries=canaries,
+        )
     sink.compact()
     # Who opted out during an earlier session counts as excluded, whether asked before or not.
     asked = population.prefixes.count - tally.excluded

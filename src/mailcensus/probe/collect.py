@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from mailcensus.dataset.pending import count_pending, grab_counts, pending
+from mailcensus.dataset.pending import HostWork, count_pending, first_asks, grab_counts, pending
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.population import Exclusions
+from mailcensus.probe.arriving import Arriving
 from mailcensus.probe.collector import Collector, CollectProgress
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.grab import Grabber
+from mailcensus.probe.way import Way
 from mailcensus.study import Study, StudyError
 from mailcensus.wire.services import SERVICE_BY_NAME
 from mailcensus.wire.tls.hello import PROFILES
@@ -20,10 +22,23 @@ from mailcensus.wire.tls.hello import PROFILES
 STAGE = "collect"
 
 
-async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectProgress], None]) -> None:
+async def collect(
+    study: Study,
+    run: CurrentRun,
+    on_progress: Callable[[CollectProgress], None],
+    *,
+    dialer: Dialer | None = None,
+    way: Way | None = None,
+    arriving: Arriving | None = None,
+) -> None:
     """Ask what is left to ask; does nothing where the stage is done.
 
     Whatever ends it, the grabs that were complete are on disk when it returns or raises.
+
+    Args:
+        dialer: the door, where others use it at the same time; one of its own where none is given.
+        way: says whether the way out is open.
+        arriving: further hits, while discovery goes on; the stage ends when they have.
 
     Raises:
         StudyError: study.toml names what is not there, the disk is full, this machine is out of sockets.
@@ -37,12 +52,13 @@ async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectP
     make_room_for(settings.politeness.in_flight)
     services, attempts = settings.collect.services, 1 + len(settings.collect.rate_limited_pauses_s)
     progress = CollectProgress(hosts=count_pending(run.data, run.run_id, services, attempts))
-    dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
+    dialer = dialer or Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
     recorder = Recorder(run.data)
     grabber = Grabber(settings, run.run_id, dialer)
     try:
-        collector = Collector(settings, grabber, recorder, progress, on_progress)
-        await collector.collect(pending(run.data, run.run_id, services, attempts))
+        collector = Collector(settings, grabber, recorder, progress, on_progress, way)
+        left = pending(run.data, run.run_id, services, attempts)
+        await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
     except* StudyError as errors:
         raise first_trouble(errors) from None
     finally:
@@ -60,6 +76,18 @@ async def collect(study: Study, run: CurrentRun, on_progress: Callable[[CollectP
             hello_profile=settings.collect.hello_profile,
         )
     )
+
+
+async def _both(
+    left: Iterable[HostWork], arriving: Arriving, services: Sequence[str], progress: CollectProgress
+) -> AsyncIterator[HostWork]:
+    """What is left of earlier sessions, then every hit as it comes in."""
+    for host in left:
+        yield host
+    everything = first_asks(services)
+    async for ip in arriving:
+        progress.hosts += 1
+        yield HostWork(ip, everything)
 
 
 def check_settings(study: Study) -> None:

@@ -1,5 +1,8 @@
 """Asks many hosts at once: services of a host in sequence, those who said "later" again after a pause.
 
+Where canaries watch the way out, nobody is asked while it is closed, and a service that kept silent is recorded only
+once a canary has answered after it; otherwise it is asked once more, as if it had not been asked.
+
 Every task lives in one group: a bug or a full disk in any of them ends the run with that error, and nothing is
 lost that had been recorded.
 """
@@ -8,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailcensus.dataset.pending import Ask, HostWork
 from mailcensus.dataset.recorder import Recorder
-from mailcensus.model import Grab, Outcome
+from mailcensus.model import Grab, Observation, Outcome
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.grab import Grabber
+from mailcensus.probe.way import Way
 from mailcensus.study import Settings
 from mailcensus.wire.services import SERVICE_BY_NAME
 
@@ -28,7 +32,7 @@ class CollectProgress:
     """How far a collection is."""
 
     hosts: int
-    """Hosts with something left to ask when it began."""
+    """Hosts known so far with something left to ask when it began, or found since."""
     hosts_done: int = 0
     """Hosts asked everything, those that wait for another try not counted."""
     grabs: int = 0
@@ -47,6 +51,7 @@ class Collector:
         recorder: Recorder,
         progress: CollectProgress,
         on_progress: Callable[[CollectProgress], None],
+        way: Way | None = None,
     ) -> None:
         self._pauses_s: Sequence[float] = settings.collect.rate_limited_pauses_s
         self._flush_s = settings.collect.flush_s
@@ -56,9 +61,10 @@ class Collector:
         self.progress = progress
         self._on_progress = on_progress
         self._shown_at = 0.0
+        self._way = way or Way()
 
-    async def collect(self, work: Iterable[HostWork]) -> None:
-        """Ask everything in `work`; returns when all of it is recorded or will never be.
+    async def collect(self, work: Iterable[HostWork] | AsyncIterable[HostWork]) -> None:
+        """Ask everything in `work`, as it comes; returns when all of it is recorded or will never be.
 
         Raises:
             ExceptionGroup: what went wrong on our side.
@@ -92,12 +98,21 @@ class Collector:
 
     async def _ask(self, ip: str, ask: Ask) -> Ask | None:
         """One grab, recorded; what to ask again later, if anything."""
-        observation = await self._grabber.grab(ip, SERVICE_BY_NAME[ask.service], attempt=ask.attempt)
+        observation = await self._grab(ip, ask)
         self._recorder.add(observation)
         self._count(observation.grab)
         if observation.grab.outcome is Outcome.RATE_LIMITED and ask.attempt <= len(self._pauses_s):
             return Ask(ask.service, ask.attempt + 1, observation.grab.started_at)
         return None
+
+    async def _grab(self, ip: str, ask: Ask) -> Observation:
+        """One grab over an open way."""
+        while True:
+            await self._way.wait_until_open()
+            began_s = self._way.now_s()
+            grabbed = await self._grabber.grab(ip, SERVICE_BY_NAME[ask.service], attempt=ask.attempt)
+            if grabbed.grab.outcome is not Outcome.TIMEOUT or await self._way.was_open(began_s):
+                return grabbed
 
     def _pause_left_s(self, ask: Ask) -> float:
         """Pauses count from the start of the attempt before."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 async def many_at_once(
-    items: Iterable[Item],
+    items: Iterable[Item] | AsyncIterable[Item],
     work: Callable[[Item, asyncio.TaskGroup], Awaitable[None]],
     *,
     slots: asyncio.Semaphore,
@@ -24,6 +24,7 @@ async def many_at_once(
     """Work on items as slots come free; returns when all is done, late tasks that the work began included.
 
     Args:
+        items: what there is, or what comes in as time goes by.
         work: gets an item and the group, where it may begin tasks that outlive its slot.
         flush: called every `flush_s` seconds.
     Raises:
@@ -33,7 +34,7 @@ async def many_at_once(
         async with asyncio.TaskGroup() as around:
             flusher = around.create_task(_flush_regularly(flush, flush_s))
             async with asyncio.TaskGroup() as group:
-                for item in items:
+                async for item in _each(items):
                     await slots.acquire()
                     group.create_task(_in_a_slot(work(item, group), slots))
             flusher.cancel()
@@ -54,6 +55,15 @@ def _rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
 
 
 async def _in_a_slot(work: Awaitable[None], slots: asyncio.Semaphore) -> None:
