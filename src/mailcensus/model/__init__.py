@@ -4,7 +4,7 @@ from mailcensus.model.column import Column, Field, fields_of, schema_of
 from mailcensus.model.exclusion import Exclusion
 from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
-from mailcensus.model.host import Host, PtrState
+from mailcensus.model.host import DnsState, Host
 from mailcensus.model.key import Certificate, Key
 from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
@@ -37,6 +37,7 @@ __all__ = [
     "CanaryAsk",
     "Certificate",
     "Column",
+    "DnsState",
     "Enumeration",
     "Exclusion",
     "Field",
@@ -51,7 +52,6 @@ __all__ = [
     "Outcome",
     "Pause",
     "PreflightCheck",
-    "PtrState",
     "Run",
     "SentInAll",
     "SentToNetwork",

@@ -14,14 +14,14 @@ from mailcensus.model.column import Column
 _ASN = pa.uint32()
 
 
-class PtrState(StrEnum):
-    """How the question for an address's PTR record ended."""
+class DnsState(StrEnum):
+    """How a question to DNS ended."""
 
     OK = "ok"
     NXDOMAIN = "nxdomain"
-    """The name does not exist: the address has no reverse name."""
+    """The name does not exist; an address has no reverse name then."""
     NODATA = "nodata"
-    """The name exists and has no PTR record: no reverse name either."""
+    """The name exists and has no such record; no reverse name either."""
     SERVFAIL = "servfail"
     """The resolver could not or would not say (SERVFAIL, REFUSED, a bogus or malformed answer): unknown."""
     TIMEOUT = "timeout"
@@ -65,9 +65,9 @@ class Host:
     location_source: Annotated[str | None, Column("database that named the place, and its date")] = None
     anycast: Annotated[bool | None, Column("answers from many places; null: no database says")] = None
     ptr_state: Annotated[
-        PtrState,
+        DnsState,
         Column("how the question for its PTR ended: ok, nxdomain, nodata, servfail, timeout or not_asked"),
-    ] = PtrState.NOT_ASKED
+    ] = DnsState.NOT_ASKED
     ptr: Annotated[
         str | None, Column("its reverse name; of several, a confirmed one before others, then by alphabet")
     ] = None

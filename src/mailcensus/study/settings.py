@@ -295,6 +295,26 @@ class NoiseSection(_Section):
     )
 
 
+class FactsSection(_Section):
+    """What to look up about every address that answered (`mailcensus enrich`)."""
+
+    databases: tuple[Path, ...] = Field(
+        (),
+        description="address databases: country, AS, place; the first one that knows an address counts, "
+        "for each of the three",
+        examples=[["GeoLite2-Country.mmdb", "asn.csv"]],
+    )
+    ptr: bool = Field(
+        False, description="ask DNS for the reverse name of every address, and whether it leads back"
+    )
+    resolvers: tuple[str, ...] = Field(
+        (),
+        description='DNS resolvers, each "address", "address:port" or "[IPv6 address]:port"; '
+        "without any, those of the system",
+    )
+    queries_per_s: PositiveFloat = Field(100.0, description="most questions a second to each resolver")
+
+
 class Settings(_Section):
     """A whole study.toml."""
 
@@ -307,6 +327,7 @@ class Settings(_Section):
     collect: CollectSection = CollectSection()
     noise: NoiseSection = NoiseSection()
     followups: FollowupsSection = FollowupsSection()
+    facts: FactsSection = FactsSection()
     ports: dict[str, Port] = Field(
         default_factory=dict,
         description="services on other ports than their own",
