@@ -11,6 +11,7 @@ from mailcensus.analysis import (
     across_hosts,
     clusters,
     cross_protocol,
+    machines,
     rows,
     services,
     software,
@@ -131,6 +132,21 @@ TABLES: tuple[TableSpec, ...] = (
         "Over clusters, each counted once (not over distinct sizes, nor over hosts).",
         rows.ClusterStatisticRow,
         clusters.cluster_statistics,
+    ),
+    TableSpec(
+        "machines",
+        "Machines with several addresses",
+        "One row per machine inferred from two or more hosts: equal keys, nothing that differs, and addresses "
+        "side by side, a dual-stack pair, or one name in two networks.",
+        machines.MachineRow,
+        machines.machines,
+    ),
+    TableSpec(
+        "machine_hosts",
+        "Addresses of machines with several",
+        "One row per host that is inferred to be one of several addresses of a machine.",
+        machines.MachineHostRow,
+        machines.machine_hosts,
     ),
     TableSpec(
         "cross_protocol",

@@ -1,0 +1,156 @@
+"""What is known about each host of a cluster besides its keys: names, software, networks, where it is.
+
+One row per host, in numerical order of addresses, with names and texts as numbers: the hosts of clusters are half
+of all hosts, and machines and causes compare them again and again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.registered_domains import host_name, registered_domain
+from mailcensus.dataset.tables import final_grabs
+
+Codes = npt.NDArray[np.int64]
+"""One number per host or key; UNKNOWN where it is not known. Equal numbers mean equal values."""
+
+UNKNOWN = -1
+PROTOCOLS = ("smtp", "imap", "pop3", "http", "ssh")
+"""Whose software is compared."""
+_GREETED = r"^220[ -]+([A-Za-z0-9._-]+)"
+"""The name an SMTP server greets with, RFC 5321 section 4.2."""
+_NO_NAMES = frozenset({"localdomain", "local", "lan", "internal", "home", "localhost", "invalid", "corp"})
+"""Last labels that name nobody: what images and installers leave behind, and RFC 6762, 6761, 8375."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostNotes:
+    """One row per host in clusters, in numerical order of addresses."""
+
+    host: Codes
+    is_v6: npt.NDArray[np.bool_]
+    number: Codes
+    """IPv4 address; upper half of an IPv6 address."""
+    prefix: Codes
+    """/24 or /48."""
+    asn: Codes
+    as_org: Codes
+    as_orgs: tuple[str, ...]
+    """What `as_org` numbers."""
+    country: Codes
+    name: Codes
+    """The name it greets with by SMTP; unknown too where it is no name of anybody's, such as localhost."""
+    names: tuple[str, ...]
+    domain: Codes
+    """Registered domain of that name."""
+    domains: tuple[str, ...]
+    ptr: Codes
+    software: dict[str, Codes]
+    """Protocol to product and version, as it says itself."""
+
+    def rows_of(self, hosts: Codes) -> Codes:
+        """Places of hosts that are all here."""
+        return np.asarray(np.searchsorted(self.host, hosts), np.int64)
+
+
+def host_notes(evidence: Evidence) -> HostNotes:
+    """Notes on the hosts in clusters."""
+    return evidence.once("host_notes", lambda: _host_notes(evidence))
+
+
+def _host_notes(evidence: Evidence) -> HostNotes:
+    table = _gathered(evidence).to_pyarrow().combine_chunks()
+    is_v6, number, prefix = _places(table["ip"])
+    name, names = _coded(_names(table["name"]))
+    domain_of = [registered_domain(text) for text in names]
+    domains = sorted({domain for domain in domain_of if domain is not None})
+    codes = {domain: code for code, domain in enumerate(domains)}
+    by_name = np.array([codes.get(domain or "", UNKNOWN) for domain in domain_of] + [UNKNOWN], np.int64)
+    as_org, as_orgs = _coded(table["as_org"])
+    return HostNotes(
+        host=_numbers(table["host"]),
+        is_v6=is_v6,
+        number=number,
+        prefix=prefix,
+        asn=_numbers(table["asn"]),
+        as_org=as_org,
+        as_orgs=as_orgs,
+        country=_coded(table["country"])[0],
+        name=name,
+        names=names,
+        domain=by_name[name],
+        domains=tuple(domains),
+        ptr=_coded(_names(table["ptr"]))[0],
+        software={protocol: _coded(table[protocol])[0] for protocol in PROTOCOLS},
+    )
+
+
+def _gathered(evidence: Evidence) -> ibis.Table:
+    """One row per host in clusters, by number: host, ip, facts, name, and software of each protocol."""
+    clustered = evidence.links.select("host").distinct()
+    hosts = evidence.hosts.semi_join(clustered, "host").select("host", "ip")
+    said = _said(evidence, hosts)
+    by_host = said.group_by("host").agg(
+        name=said.name.min(), **{p: said.software.min(where=said.protocol == p) for p in PROTOCOLS}
+    )
+    facts = evidence.host_facts.select("host", "country", "asn", "as_org", "ptr")
+    return hosts.left_join(facts, "host").drop("host_right").left_join(by_host, "host").order_by("host")
+
+
+def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
+    grabs = evidence.dataset.table("grabs")
+    flat = grabs.select(
+        "run_id", "ip", "service", "attempt", "protocol",
+        name=ibis.ifelse(grabs.protocol == "smtp", grabs.greeting.re_extract(_GREETED, 1), None).nullif(""),
+        software=ibis.coalesce(
+            grabs.ssh.identification, grabs.software + "/" + grabs.software_version, grabs.software
+        ),
+    )  # fmt: skip
+    return final_grabs(flat, evidence.run_id).join(hosts, "ip")
+
+
+def _names(texts: pa.ChunkedArray) -> pa.Array:
+    """Those that name somebody, in lower case; null otherwise."""
+    coded = texts.combine_chunks().dictionary_encode()
+    coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+    known = pa.array([_somebody(text) for text in coded.dictionary.to_pylist()], pa.string())
+    return known.take(coded.indices)
+
+
+def _somebody(text: str | None) -> str | None:
+    name = host_name(text)
+    return None if name is None or name.rpartition(".")[2] in _NO_NAMES else name
+
+
+def _coded(texts: pa.ChunkedArray | pa.Array) -> tuple[Codes, tuple[str, ...]]:
+    """Numbers for texts, and the text of each number."""
+    array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    coded = array.dictionary_encode()
+    return _numbers(coded.indices), tuple(coded.dictionary.to_pylist())
+
+
+def _numbers(values: pa.ChunkedArray | pa.Array) -> Codes:
+    filled = pc.fill_null(values.cast(pa.int64()), UNKNOWN)
+    return np.asarray(
+        filled.to_numpy(zero_copy_only=False) if isinstance(filled, pa.Array) else filled.to_numpy()
+    )
+
+
+def _places(ips: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Codes, Codes]:
+    """Family, number and prefix of addresses; prefixes of both families are different numbers."""
+    texts = ips.combine_chunks()
+    is_v6 = np.asarray(pc.find_substring(texts, ":").to_numpy(zero_copy_only=False) >= 0)
+    number = np.zeros(len(texts), np.int64)
+    octets = pc.list_flatten(pc.split_pattern(texts.filter(pa.array(~is_v6)), ".")).cast(pa.int64())
+    number[~is_v6] = octets.to_numpy().reshape(-1, 4) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.int64)
+    wide = [int(IPv6Address(ip)) >> 64 for ip in texts.filter(pa.array(is_v6)).to_pylist()]
+    number[is_v6] = np.array(wide, np.uint64).view(np.int64)
+    return is_v6, number, np.where(is_v6, (number >> 16) | (1 << 56), number >> 8)

@@ -1,0 +1,73 @@
+"""Which key each host of a cluster shows in which place: a place is a service and a type of key.
+
+A server may have a key of each type on one service (SSH host keys, TLS by ECDSA and by RSA) and not show all of them
+to everybody. Two hosts are compared in the places where both showed a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.host_notes import Codes, host_notes
+
+NOTHING = -1
+"""No key was shown in that place."""
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Keys by place, a row per host as HostNotes has them."""
+
+    keys: tuple[npt.NDArray[np.int32], ...]
+    """One column per place; the smallest number where a host shows several keys in one."""
+    is_ssh: tuple[bool, ...]
+
+    def compare(self, first: Codes, second: Codes) -> tuple[Codes, Flags, Flags, Flags]:
+        """Pairs of hosts: places with the same key, whether any place differs, whether an SSH key is the same, and
+        whether either shows an SSH key."""
+        same = np.zeros(len(first), np.int64)
+        differs, by_ssh, offers_ssh = (np.zeros(len(first), np.bool_) for _ in range(3))
+        for column, ssh in zip(self.keys, self.is_ssh, strict=True):
+            one, other = column[first], column[second]
+            both = (one != NOTHING) & (other != NOTHING)
+            equal = both & (one == other)
+            same += equal
+            differs |= both & ~equal
+            if ssh:
+                by_ssh |= equal
+                offers_ssh |= (one != NOTHING) | (other != NOTHING)
+        return same, differs, by_ssh, offers_ssh
+
+
+def key_slots(evidence: Evidence) -> Slots:
+    """The places of the hosts in clusters."""
+    return evidence.once("key_slots", lambda: _key_slots(evidence))
+
+
+def _key_slots(evidence: Evidence) -> Slots:
+    notes = host_notes(evidence)
+    clustered = evidence.links.select("host").distinct()
+    keys = evidence.keys.select("key", "algorithm")
+    shown = evidence.showings.semi_join(clustered, "host").join(keys, "key")
+    rows = shown.select("host", "key", "mask", "algorithm").order_by("key").to_pyarrow()
+    row = notes.rows_of(np.asarray(rows["host"].to_numpy(), np.int64))
+    key = np.asarray(rows["key"].to_numpy(), np.int32)
+    mask = np.asarray(rows["mask"].to_numpy(), np.int64)
+    coded = rows["algorithm"].combine_chunks().dictionary_encode()
+    kind = np.asarray(coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False))
+    columns, is_ssh = [], []
+    for service in evidence.services.order_by("bit").to_pyarrow().to_pylist():
+        there = (mask & service["bit"]) != 0
+        for which in np.unique(kind[there]):
+            column = np.full(len(notes.host), NOTHING, np.int32)
+            here = np.flatnonzero(there & (kind == which))[::-1]
+            column[row[here]] = key[here]  # of several the last one written stays: the smallest
+            columns.append(column)
+            is_ssh.append(bool(service["ssh"]))
+    return Slots(tuple(columns), tuple(is_ssh))
