@@ -106,7 +106,7 @@ def test_population_lists_each_address_once_in_the_order_of_asking(
         ),
         (
             "[population]\ncountry = 'IE'\ncountry_database = 'bad.txt'\n",
-            "bad.txt: not a whole MaxMind database",
+            "bad.txt: its first row '127.0.0.1' is of no",
         ),
         ("[population]\nprefixes = 'public.txt'\n", "study.contact and study.opt_out not set"),
     ],

@@ -10,12 +10,17 @@ from pathlib import Path
 import maxminddb
 import pytest
 
-from mailcensus.population.country import read_country
+from mailcensus.population.country import country_networks
+from mailcensus.population.databases import CountryNetworks, open_database
 from mailcensus.population.prefixes import PrefixSet
 from mailcensus.study import StudyError
 
 FILES = ("maxmind-db/test-data/GeoLite2-Country-Test.mmdb", "maxmind-db/test-data/GeoIP2-City-Test.mmdb")
 FLAT = "geo/geo-whois-asn-country/geo-whois-asn-country-ipv4.mmdb"
+
+
+def read_country(path: Path, country: str) -> CountryNetworks:
+    return country_networks(path, open_database(path), country)
 
 
 @pytest.mark.shared_data
@@ -74,10 +79,12 @@ def test_a_database_without_countries_is_the_wrong_one(shared_data: Path) -> Non
 
 def test_what_is_no_database_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "countries.mmdb"
-    with pytest.raises(StudyError, match="cannot be read: No such file or directory; mend the path in study.toml"):
+    with pytest.raises(
+        StudyError, match=r"cannot be read: No such file or directory; mend the path in study\.toml"
+    ):
         read_country(path, "IE")
     for content in (b"", b"network,country\n", b"\xab\xcd\xefMaxMind.com", b"\xab\xcd\xefMaxMind.com\xe0"):
         path.write_bytes(content)
-        with pytest.raises(StudyError, match="not a whole MaxMind database|is empty") as caught:
+        with pytest.raises(StudyError, match=r"not a whole MaxMind database|is empty") as caught:
             read_country(path, "IE")
         assert "\n" not in str(caught.value)

@@ -70,6 +70,6 @@ async def discover_in_run(
         )
     sink.compact()
     # Who opted out during an earlier session counts as excluded, whether asked before or not.
-    asked = population.prefixes.count - tally.excluded
+    asked = len(population) - tally.excluded
     excluded = population.order.positions - asked
     run.finish(stage_row(run, STAGE, study.settings, asked=asked, answered=sink.count, excluded=excluded))

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mailcensus.population.databases import CountryNetworks, open_database
+from mailcensus.population.databases import AddressTable, CountryNetworks
 from mailcensus.study import StudyError
 
 
-def read_country(path: Path, country: str) -> CountryNetworks:
-    """The networks of a country by ISO 3166-1 alpha-2 code, in either case.
+def check_countries(path: Path, table: AddressTable) -> None:
+    """Refuse a database that is none of countries.
 
     Raises:
-        StudyError: the database is missing, damaged or holds no countries, or not this one.
+        StudyError: it holds no countries.
     """
-    wanted = country.upper()
-    table = open_database(path)
     if not table.countries:
         raise StudyError(
             f"{path}: holds no countries; population.country_database must be a country database"
         )
+
+
+def country_networks(path: Path, table: AddressTable, country: str) -> CountryNetworks:
+    """The networks of a country by ISO 3166-1 alpha-2 code, in either case.
+
+    Args:
+        path: where the database lies, for words about it.
+        table: what it says.
+        country: the code.
+
+    Raises:
+        StudyError: the database holds no countries, or not this one.
+    """
+    check_countries(path, table)
+    wanted = country.upper()
     if wanted not in table.countries:
         raise StudyError(
             f"{path}: no network of country {wanted!a} (population.country); it knows {len(table.countries)} "

@@ -1,32 +1,21 @@
-"""The population of a study: its sources, less what is special, less what is excluded."""
+"""The population of a study: its sources, less what is special, unrouted, another's shard, or excluded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from typing import TypeVar
 
-from mailcensus.population.country import read_country
 from mailcensus.population.exclusions import Exclusions
-from mailcensus.population.lists import read_hosts, read_prefixes, too_wide_to_sweep
 from mailcensus.population.order import AskingOrder
 from mailcensus.population.prefixes import PrefixSet
-from mailcensus.population.ranges import Ranges
+from mailcensus.population.sample import Sample
+from mailcensus.population.shard import Shard
+from mailcensus.population.sources import Databases, Part, read_sources
 from mailcensus.population.special import SPECIAL_PREFIXES
 from mailcensus.study import Study, StudyError
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some addresses of a population and what to call them in tables."""
-
-    name: str
-    prefixes: PrefixSet
-
-    @property
-    def count(self) -> int:
-        """How many addresses it has."""
-        return self.prefixes.count
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +23,17 @@ class Population:
     """Whom a study may ask, and how that came about."""
 
     prefixes: PrefixSet
-    """Who may be asked: the union of the sources without `left_out`."""
+    """Who may be asked: the union of the sources without `left_out`. Of these a sample is asked, or all."""
     sources: tuple[Part, ...]
     """Where the addresses come from. An address may be in several."""
     left_out: tuple[Part, ...]
     """What is not asked, by reason. An address counts for the first reason that applies."""
     order: AskingOrder
-    """The order of asking, and the positions in it."""
+    """The order of asking, and the positions in it. It ends early where a sample is asked."""
 
     def __len__(self) -> int:
-        """How many addresses may be asked."""
-        return self.prefixes.count
+        """How many addresses are asked: of a sample those in it."""
+        return self.order.count
 
     def targets(self, start: int = 0) -> Iterator[tuple[int, str]]:
         """Positions from `start` on, ascending, with the addresses to ask there; excluded ones are passed over."""
@@ -56,60 +45,72 @@ class Population:
         return (address for _, address in self.targets(start))
 
 
-def load_population(study: Study) -> Population:
+def load_population(study: Study, databases: Databases | None = None) -> Population:
     """The population that study.toml describes.
+
+    Args:
+        study: the study.
+        databases: its databases, where the caller wants them too.
 
     Raises:
         StudyError: a source or an exclusion file is bad, there is no source, or there are public addresses but
             nobody they could turn to.
     """
-    sources, unsweepable = _sources(study)
-    everyone = reduce(PrefixSet.union, (source.prefixes for source in sources), PrefixSet())
-    left_out = [Part("IPv6 prefixes too wide to sweep", unsweepable.minus(everyone))]
-    if not study.settings.study.allow_special:
-        special = Part("special-purpose addresses (RFC 6890)", SPECIAL_PREFIXES)
-        everyone = _leave_out(everyone, special, left_out)
-    allowed = everyone
-    for path, prefixes in Exclusions.of_study(study).by_file.items():
-        allowed = _leave_out(allowed, Part(f"exclusions {path.name}", prefixes), left_out)
-    _check_contact(study, allowed)
-    order = AskingOrder(everyone, allowed, study.settings.population.seed)
-    return Population(allowed, sources, tuple(part for part in left_out if part.count), order)
-
-
-def _sources(study: Study) -> tuple[tuple[Part, ...], PrefixSet]:
-    """The sources, and what of them no sweep could get through."""
     settings = study.settings.population
-    sources: list[Part] = []
-    unsweepable = PrefixSet()
-    if settings.country is not None and settings.country_database is not None:
-        networks = read_country(study.path(settings.country_database), settings.country)
-        for basis, prefixes in (("located", networks.located), ("only registered", networks.registered)):
-            wide = PrefixSet(ipv6=_too_wide(prefixes.ipv6))
-            sources.append(Part(f"country {settings.country.upper()}, {basis} there", prefixes.minus(wide)))
-            unsweepable = unsweepable.union(wide)
-    if settings.prefixes is not None:
-        path = study.path(settings.prefixes)
-        sources.append(Part(f"prefixes {path.name}", read_prefixes(path)))
-    if settings.hosts is not None:
-        path = study.path(settings.hosts)
-        sources.append(Part(f"hosts {path.name}", read_hosts(path)))
-    if not sources:
-        raise StudyError(
-            f"{study.directory / 'study.toml'}: population: nobody to ask; "
-            "set population.country, population.prefixes or population.hosts"
-        )
-    return tuple(sources), unsweepable
+    shard = _parsed(study, "shard", settings.shard, Shard.parse)
+    sample = _parsed(study, "sample", settings.sample, Sample.parse)
+    databases = databases or Databases(study)
+    sources = read_sources(study, databases)
+    rest = _Rest(sources.union(), [Part("IPv6 prefixes too wide to sweep", sources.too_wide())])
+    if not study.settings.study.allow_special:
+        rest.leave_out("special-purpose addresses (RFC 6890)", SPECIAL_PREFIXES)
+    if settings.routed is not None:
+        rest.keep(f"not announced by {settings.routed.name}", _announced(databases, rest.prefixes))
+    if shard is not None:
+        rest.keep(f"in other shards than {shard}", shard.of(rest.prefixes))
+    everyone = rest.prefixes
+    for path, prefixes in Exclusions.of_study(study).by_file.items():
+        rest.leave_out(f"exclusions {path.name}", prefixes)
+    _check_contact(study, rest.prefixes)
+    positions = None if sample is None else sample.positions(everyone.count)
+    order = AskingOrder(everyone, rest.prefixes, settings.seed, positions)
+    return Population(
+        rest.prefixes, sources.parts, tuple(part for part in rest.left_out if part.count), order
+    )
 
 
-def _too_wide(ranges: Ranges) -> Ranges:
-    return Ranges.of((start, stop) for start, stop in ranges.pairs() if too_wide_to_sweep(6, start, stop))
+@dataclass(slots=True)
+class _Rest:
+    """Addresses that nothing has left out yet, and those that something has."""
+
+    prefixes: PrefixSet
+    left_out: list[Part]
+
+    def leave_out(self, reason: str, out: PrefixSet) -> None:
+        self.left_out.append(Part(reason, self.prefixes.intersect(out)))
+        self.prefixes = self.prefixes.minus(out)
+
+    def keep(self, reason: str, kept: PrefixSet) -> None:
+        self.left_out.append(Part(reason, self.prefixes.minus(kept)))
+        self.prefixes = self.prefixes.intersect(kept)
 
 
-def _leave_out(some: PrefixSet, reason: Part, left_out: list[Part]) -> PrefixSet:
-    """The addresses without those of the reason, which are noted."""
-    left_out.append(Part(reason.name, some.intersect(reason.prefixes)))
-    return some.minus(reason.prefixes)
+def _announced(databases: Databases, population: PrefixSet) -> PrefixSet:
+    """What is announced. A list of one IP version says nothing about the other, which is all kept."""
+    announced = databases.autonomous_systems("routed").table.routed()
+    return PrefixSet(
+        announced.ipv4 if announced.ipv4.count else population.ipv4,
+        announced.ipv6 if announced.ipv6.count else population.ipv6,
+    )
+
+
+def _parsed(study: Study, setting: str, value: int | str | None, parse: Callable[[str], T]) -> T | None:
+    if value is None:
+        return None
+    try:
+        return parse(str(value))
+    except ValueError as error:
+        raise StudyError(f"{study.directory / 'study.toml'}: population.{setting}: {error}") from None
 
 
 def _check_contact(study: Study, allowed: PrefixSet) -> None:

@@ -5,10 +5,10 @@ The algebra is that of `ranges.Ranges`, once per IP version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from mailcensus.population.address import format_address, parse_address, parse_prefix
+from mailcensus.population.address import BITS, format_address, parse_address, parse_prefix
 from mailcensus.population.ranges import Ranges
 
 _EMPTY = Ranges()
@@ -67,6 +67,16 @@ class PrefixSet:
         if index < self.ipv4.count:
             return format_address(4, self.ipv4.at(index))
         return format_address(6, self.ipv6.at(index - self.ipv4.count))
+
+    def blocks(self) -> Iterator[tuple[str, int]]:
+        """The fewest prefixes that make up the set, ascending, as text, each with how many addresses it has."""
+        for version, ranges in ((4, self.ipv4), (6, self.ipv6)):
+            for start, stop in ranges.pairs():
+                while start < stop:
+                    # A prefix is as long as its start is aligned, and must not reach beyond the end.
+                    size = min(start & -start or 1 << BITS[version], 1 << (stop - start).bit_length() - 1)
+                    yield f"{format_address(version, start)}/{BITS[version] + 1 - size.bit_length()}", size
+                    start += size
 
     def union(self, other: PrefixSet) -> PrefixSet:
         """Addresses in either set."""
