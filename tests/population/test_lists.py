@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailcensus.population.lists import read_exclusions, read_hosts, read_prefixes, read_what_can_be_read
+from mailcensus.population.lists import read_hosts, read_prefixes
 from mailcensus.population.prefixes import PrefixSet
 from mailcensus.study import StudyError
 
@@ -70,17 +70,3 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
         read_prefixes(tmp_path / "nobody.txt")
     with pytest.raises(StudyError, match="cannot be read: Is a directory"):
         read_prefixes(tmp_path)
-
-
-def test_an_exclusion_with_bits_beyond_its_length_means_the_whole_network(
-    listed: Callable[[bytes], Path],
-) -> None:
-    assert read_exclusions(listed(b"192.0.2.7/24\n2001:db8::/32")) == PrefixSet.of(
-        ["192.0.2.0/24", "2001:db8::/32"]
-    )
-
-
-def test_the_good_lines_of_a_bad_file_can_be_had(listed: Callable[[bytes], Path], tmp_path: Path) -> None:
-    path = listed(b"192.0.2.0/24\nwhat?\n198.51.100.1\n")
-    assert read_what_can_be_read(path) == PrefixSet.of(["192.0.2.0/24", "198.51.100.1"])
-    assert read_what_can_be_read(tmp_path / "gone") == PrefixSet()

@@ -31,29 +31,6 @@ def read_hosts(path: Path) -> PrefixSet:
     return PrefixSet.of_parsed(_parsed(path, "address", _host))
 
 
-def read_exclusions(path: Path) -> PrefixSet:
-    """The addresses of a file of what must not be asked; `10.1.2.3/16` means the whole `10.1.0.0/16`.
-
-    Raises:
-        StudyError: the file cannot be read, or a line is no prefix.
-    """
-    return PrefixSet.of_parsed(_parsed(path, "prefix", _exclusion))
-
-
-def read_what_can_be_read(path: Path) -> PrefixSet:
-    """What `read_exclusions` gives, without the lines that are no prefixes; empty where nothing can be read."""
-    found: list[Triple] = []
-    try:
-        for _, text in _entries(path):
-            try:
-                found.append(_exclusion(text))
-            except ValueError:
-                continue
-    except StudyError:
-        pass
-    return PrefixSet.of_parsed(found)
-
-
 def too_wide_to_sweep(version: int, start: int, stop: int) -> bool:
     """Whether a range is IPv6 and wider than a /104.
 
@@ -79,19 +56,15 @@ def _host(text: str) -> Triple:
     return parse_prefix(text)
 
 
-def _exclusion(text: str) -> Triple:
-    return parse_prefix(text, widen=True)
-
-
 def _parsed(path: Path, kind: str, parse: Callable[[str], Triple]) -> Iterator[Triple]:
-    for number, text in _entries(path):
+    for number, text in lines_of(path):
         try:
             yield parse(text)
         except ValueError as error:
-            raise StudyError(f"{path}: bad {kind} at line {number}: {_shown(text)}: {error}") from None
+            raise StudyError(f"{path}: bad {kind} at line {number}: {shown(text)}: {error}") from None
 
 
-def _entries(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """Line numbers, from 1, and what stands there before any comment; lines with nothing are passed over."""
     try:
         with path.open(encoding="utf-8-sig", errors="backslashreplace") as file:
@@ -103,6 +76,7 @@ def _entries(path: Path) -> Iterator[tuple[int, str]]:
         raise StudyError(f"{path}: cannot be read: {error.strerror}; mend the path in study.toml") from None
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A line as an error may quote it: cut, and without anything that steers a terminal."""
     cut = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
     return ascii(cut)
