@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from mailcensus.model import Outcome, Stage
@@ -125,6 +127,8 @@ class GrabTransport(asyncio.Protocol):
             else:
                 transport.write_eof()
         elif out or exchange.stage is not self._stage:
+            if exchange.stage is Stage.SESSION and self._stage is not Stage.SESSION:
+                _acknowledge_at_once(transport)
             self._stage = exchange.stage
             self.deadline = min(self._clock() + self._seconds(exchange.stage), self._end)
 
@@ -132,3 +136,15 @@ class GrabTransport(asyncio.Protocol):
         if stage is Stage.GREETING:
             return self._deadlines.greeting_s
         return self._deadlines.tls_s if stage is Stage.TLS else self._deadlines.reply_s
+
+
+def _acknowledge_at_once(transport: asyncio.Transport) -> None:
+    """Let the kernel acknowledge without the 40 ms it waits for something to send along (tcp(7), TCP_QUICKACK).
+
+    Servers of TLS 1.3 write session tickets first and then what we asked for, and their kernel holds the second
+    back until the first is acknowledged (RFC 896). The kernel forgets this once we send again; once is enough.
+    """
+    end: socket.socket | None = transport.get_extra_info("socket")
+    if end is not None:
+        with suppress(OSError):  # the connection is gone already: it will be told
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
