@@ -172,7 +172,8 @@ class CanaryWatch:
         """As `keep_watch`, for a sweep that does not say what it sends: every canary's rest decides."""
         while not self._vigil.doubtful:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._due.wait(), self._settings.rest_s)
+                async with asyncio.timeout(self._settings.rest_s):
+                    await self._due.wait()
             self._due.clear()
             await self._ask_next(lambda: position)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from mailcensus.population.address import format_address, parse_address
 from mailcensus.study import Study, StudyError
 
 _SHOWN_CHARACTERS = 60
+_BRACKETS = re.compile(r"\[(?P<host>[^\[\]]*:[^\[\]]*)\](:(?P<port>.*))?", re.DOTALL)
+_ADDRESS_V6 = re.compile(r"(?P<host>[^:]*:[^:]*:.*)(?P<port>(?!))?", re.DOTALL)
+_ADDRESS_V4 = re.compile(r"(?P<host>[^:]*)(:(?P<port>[^:]*))?", re.DOTALL)
 _MEND = "write address, address:port, or [address]:port for IPv6"
 
 
@@ -35,7 +39,7 @@ def parse_responder(text: str, default_port: int) -> Responder:
         ip = format_address(*parse_address(host))
     except ValueError:
         raise ValueError(f"no address and port; {_MEND}") from None
-    if not port:
+    if port is None:
         return Responder(ip, default_port)
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65_536):
         raise ValueError(f"the port must be 1 to 65535; {_MEND}")
@@ -67,14 +71,10 @@ def preflight_responders(study: Study) -> tuple[Responder, ...]:
     return tuple(dict.fromkeys(_parsed(told, study.settings.discovery.ports[0]))) or canaries_of(study)
 
 
-def _split(text: str) -> tuple[str, str]:
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, rest.removeprefix(":") if rest.startswith(":") else rest and "?"
-    if text.count(":") > 1:
-        return text, ""
-    host, colon, port = text.partition(":")
-    return host, port if not colon or port else "?"
+def _split(text: str) -> tuple[str, str | None]:
+    """Host and port; a host that is none where the text is put together otherwise."""
+    match = _BRACKETS.fullmatch(text) or _ADDRESS_V6.fullmatch(text) or _ADDRESS_V4.fullmatch(text)
+    return (match["host"], match["port"]) if match else ("", None)
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
