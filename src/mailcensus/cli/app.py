@@ -16,6 +16,7 @@ from mailcensus.cli import (
     collect,
     demo,
     discover,
+    enrich,
     grab,
     init,
     lab,
@@ -47,6 +48,7 @@ APP.command(epilog=example("mailcensus population study", "mailcensus population
 )
 APP.command(epilog=example("mailcensus discover study"))(discover.discover)
 APP.command(epilog=example("mailcensus collect study"))(collect.collect)
+APP.command(epilog=example("mailcensus enrich study", "mailcensus enrich study --compare"))(enrich.enrich)
 APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study --table clusters --json"))(
     analyse.analyse
 )

@@ -12,6 +12,7 @@ from mailcensus.cli.stages import (
     open_study,
     run_analysis,
     run_discovery_and_collection,
+    run_enrichment,
     run_followups,
     run_report,
 )
@@ -21,7 +22,8 @@ from mailcensus.study import Study
 
 
 def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
-    """Run every stage of the study: discover and collect at the same time, follow up, analyse, report.
+    """Run every stage of the study: discover and collect at the same time, follow up, enrich, analyse,
+    report.
 
     Interrupt it at any time and run it again to go on where it stopped. Prints the path of the report; with --json,
     one object with the run and its headline numbers. A run that is complete stays as it is: to ask everybody again
@@ -31,8 +33,9 @@ def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False
     with current_run(study) as current:
         asked = run_discovery_and_collection(study, current, quiet=quiet)
         followed = run_followups(study, current, quiet=quiet)
+        enriched = run_enrichment(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if asked or followed or not _is_current(study, page):
+        if asked or followed or enriched or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")

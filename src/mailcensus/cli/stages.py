@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from mailcensus.cli.progress import Snapshot, StageTalk
-from mailcensus.cli.talk import waiting
+from mailcensus.cli.talk import say, waiting
 from mailcensus.dataset.run import CurrentRun, StageState, read_run
 from mailcensus.discovery.flow import discover_and_collect
 from mailcensus.discovery.resumable import STAGE as DISCOVER
 from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
+from mailcensus.facts.databases import Databases
+from mailcensus.facts.enrich import EnrichProgress, check_databases, enrich, wants_facts
+from mailcensus.facts.rejects import write_rejects
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.collect import check_settings, collect
 from mailcensus.probe.collector import CollectProgress
@@ -38,6 +41,7 @@ def open_study(directory: Path) -> Study:
     """
     study = Study.open(directory)
     check_settings(study)
+    check_databases(study)
     return study
 
 
@@ -112,6 +116,23 @@ def run_followups(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
 
         uvloop.run(follow_up(study, run, show))
     return True
+
+
+def run_enrichment(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Look up what the study wants to know of its hosts; False where that is nothing, or done already."""
+    if not wants_facts(study):
+        return False
+    with waiting("read databases", quiet=quiet):
+        databases = Databases.of_study(study)
+    for line in write_rejects(databases, run.data):
+        say(line)
+    with StageTalk("enrich", quiet=quiet) as talk:
+
+        def show(progress: EnrichProgress) -> None:
+            hosts = progress.hosts_done, progress.hosts
+            talk.show(Snapshot(*hosts, "hosts", progress.named, progress.hosts_done, "have a reverse name"))
+
+        return uvloop.run(enrich(study, run, databases, show))
 
 
 def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:

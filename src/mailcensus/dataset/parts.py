@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -105,6 +105,26 @@ class PartWriter:
             number = self._next
             self._publish(number, number, [table_of(self._record, rows)])
             self._next = number + 1
+
+    def write_table(self, table: pa.Table) -> None:
+        """Make a table of the right schema one durable part, as `write` does with rows."""
+        if len(table):
+            self._publish(self._next, self._next, [table])
+            self._next += 1
+
+    def replace_all(self, tables: Iterable[pa.Table]) -> None:
+        """Make tables one durable part that takes the place of all there are.
+
+        A kill leaves the old parts or the new one.
+
+        Raises:
+            StageFailed: as `write`; the old parts stand then.
+        """
+        old = _all_parts(self._directory)
+        self._publish(1, self._next, iter(tables))
+        self._next += 1
+        for part in old:
+            part.path.unlink()
 
     @property
     def next_number(self) -> int:

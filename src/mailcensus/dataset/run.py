@@ -140,13 +140,17 @@ class CurrentRun:
                 pass
         return self.stage(name)
 
+    def restart(self, name: str, now: datetime, order: str) -> None:
+        """Begin a stage again, done or not, because what it rests on has changed; the order says what that is."""
+        self._store(name, StageProgress(StageState.RUNNING, now.isoformat(), order=order))
+
     def checkpoint(self, name: str, position: int) -> None:
         """Store how far a stage is. Whatever lies before the position must be on disk already."""
         self._store(name, replace(self.stage(name), position=position))
 
     def finish(self, row: Run) -> None:
         """Write the stage's row of `runs` once and mark the stage done."""
-        if not self._has_row(row.stage):
+        if not self._has_row(row):
             PartWriter(self._data, "runs", Run).write([row])
         self._store(row.stage, replace(self.stage(row.stage), state=StageState.DONE))
 
@@ -162,11 +166,12 @@ class CurrentRun:
     ) -> None:
         self.close()
 
-    def _has_row(self, stage: str) -> bool:
+    def _has_row(self, row: Run) -> bool:
         """A crash may have come between the row and the mark."""
+        names = ["run_id", "stage", "started_at"]
+        wanted = {name: getattr(row, name) for name in names}
         return any(
-            {"run_id": self.run_id, "stage": stage}
-            in pq.read_table(file, columns=["run_id", "stage"]).to_pylist()
+            wanted in pq.read_table(file, columns=names).to_pylist()
             for file in visible_files(self._data / "runs")
         )
 

@@ -143,6 +143,11 @@ class AddressTable:
     facts: tuple[AddressFacts, ...]
     rejects: Rejects = field(default_factory=Rejects)
 
+    @property
+    def size(self) -> int:
+        """How many ranges it has."""
+        return len(self.ipv4.starts) + len(self.ipv6.starts)
+
     def lookup(self, addresses: Sequence[str]) -> Lookup:
         """What it says about each address. An IPv4-mapped IPv6 address is looked up as the IPv6 address it is.
 

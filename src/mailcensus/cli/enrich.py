@@ -1,0 +1,71 @@
+"""`mailcensus enrich`: what databases and DNS say of the addresses that answered."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
+from mailcensus.cli.stages import current_run, run_enrichment
+from mailcensus.cli.tables import print_table
+from mailcensus.cli.talk import say
+from mailcensus.facts.compare import Agreement, agreements
+from mailcensus.facts.databases import Databases
+from mailcensus.facts.enrich import addresses_of, wants_facts
+from mailcensus.study import Study, StudyError
+
+
+def enrich(
+    directory: StudyDirectory,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Only print how databases of one kind agree on these addresses.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look up country, AS, place and reverse name of every address of the run: [facts] in study.toml.
+
+    Interrupt it at any time and run it again to go on. Where a database has changed, all addresses are looked up
+    again. With --json, which goes with --compare, one object a line for each pair of databases.
+    """
+    study = Study.open(directory)
+    if as_json and not compare:
+        raise StudyError("--json goes with --compare; the facts themselves are in data/hosts")
+    if not wants_facts(study):
+        raise StudyError(f"{directory / 'study.toml'}: nothing to look up; set facts.databases or facts.ptr")
+    with current_run(study) as run:
+        if compare:
+            found = agreements(Databases.of_study(study).tables, addresses_of(run))
+            _print(found, as_json)
+        elif not run_enrichment(study, run, quiet=quiet) and not quiet:
+            say(f"run {run.run_id} is enriched; nothing to do")
+
+
+def _print(found: list[Agreement], as_json: bool) -> None:
+    if not found:
+        raise StudyError(
+            "--compare needs two databases in facts.databases that know countries, or two that know AS"
+        )
+    if as_json:
+        for agreement in found:
+            print_json(asdict(agreement))
+        return
+    for agreement in found:
+        one, two = agreement.one, agreement.two
+        share = f"{agreement.agree / agreement.both:.1%} of them" if agreement.both else "of none"
+        print_table(
+            ("addresses", agreement.kind),
+            [
+                (agreement.both, "known to both"),
+                (agreement.agree, f"agree, {share}"),
+                (agreement.differ, "differ"),
+                (agreement.only_one, f"known to {one} alone"),
+                (agreement.only_two, f"known to {two} alone"),
+                (agreement.neither, "known to neither"),
+            ],
+        )
+        if agreement.disagreements:
+            print_table((one, two, "addresses"), agreement.disagreements)
