@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import ibis
 
+from mailcensus.analysis.estimate import estimate
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.model import Outcome
 
@@ -25,6 +26,10 @@ HEADLINES: tuple[Headline, ...] = (
     #        name                     share of             definition
     Headline("addresses_asked",       None,                "addresses asked; known once discovery is done"),
     Headline("hits",                  "addresses_asked",   "addresses that answered, canaries left out"),
+    Headline("sampled_from",          None,                "addresses of which those asked are a random sample"),
+    Headline("hits_estimated",        "sampled_from",      "hits there would be among all of these, by the sample"),
+    Headline("hits_estimated_low",    "sampled_from",      "lower end of the 95 % interval of that (Wilson's)"),
+    Headline("hits_estimated_high",   "sampled_from",      "upper end of the 95 % interval of that (Wilson's)"),
     Headline("hosts_asked",           None,                "hosts asked for any service"),
     Headline("hosts_connected",       "hosts_asked",       "hosts that took a connection on any service"),
     Headline("hosts_with_key",        "hosts_connected",   "hosts that showed any key"),
@@ -44,6 +49,7 @@ HEADLINES: tuple[Headline, ...] = (
     ),
 )
 # fmt: on
+_OF_SAMPLES = ("sampled_from", "hits_estimated", "hits_estimated_low", "hits_estimated_high")
 
 
 def summary(evidence: Evidence) -> ibis.Table:
@@ -71,7 +77,7 @@ def summary(evidence: Evidence) -> ibis.Table:
 def _values(evidence: Evidence) -> ibis.Table:
     """All numbers in one row, a column each."""
     first, *others = (part(evidence) for part in (_discovered, _asked, _shown, _keys, _clusters, _grabs))
-    row = first.cross_join(*others)
+    row = first.cross_join(*others).mutate(**_sample(evidence))
     return row.select(**{headline.name: row[headline.name].cast("int64") for headline in HEADLINES})
 
 
@@ -79,6 +85,18 @@ def _discovered(evidence: Evidence) -> ibis.Table:
     discovery = evidence.runs.filter(evidence.runs.stage == "discover")
     asked = discovery.aggregate(addresses_asked=discovery.asked.max())
     return asked.cross_join(evidence.hits.aggregate(hits=evidence.hits.ip.nunique()))
+
+
+def _sample(evidence: Evidence) -> dict[str, ibis.Value]:
+    """What a sample says about the whole it was drawn from; unknown where there was no sample, or nobody asked."""
+    discovery = evidence.runs.filter(evidence.runs.stage == "discover")
+    counts = discovery.aggregate(asked=discovery.asked.max(), whole=discovery.sampled_from.max())
+    hits, found = evidence.hits.ip.nunique().to_pyarrow().as_py(), counts.to_pyarrow().to_pylist()[0]
+    values: dict[str, int | None] = dict.fromkeys(_OF_SAMPLES)
+    if found["whole"] is not None and found["asked"]:
+        guess = estimate(min(hits, found["asked"]), found["asked"], found["whole"])
+        values = dict(zip(_OF_SAMPLES, (found["whole"], guess.count, guess.low, guess.high), strict=True))
+    return {name: ibis.literal(value, "int64") for name, value in values.items()}
 
 
 def _asked(evidence: Evidence) -> ibis.Table:

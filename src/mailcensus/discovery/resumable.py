@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from mailcensus.dataset.hits import HitSink
@@ -72,4 +73,5 @@ async def discover_in_run(
     # Who opted out during an earlier session counts as excluded, whether asked before or not.
     asked = len(population) - tally.excluded
     excluded = population.order.positions - asked
-    run.finish(stage_row(run, STAGE, study.settings, asked=asked, answered=sink.count, excluded=excluded))
+    row = stage_row(run, STAGE, study.settings, asked=asked, answered=sink.count, excluded=excluded)
+    run.finish(replace(row, sampled_from=population.prefixes.count if population.order.is_sample else None))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.report.chapters import DEFINITIONS, Chapter
-from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, ports_in_words
+from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, ports_in_words, sample_words
 from mailcensus.report.summary import Headline, Sentence, headlines, lead
 from mailcensus.study import Settings
 
@@ -67,7 +67,8 @@ def index_page(
 
 
 def _notices(settings: Settings, tables: Mapping[str, pa.Table], runs: pa.Table) -> list[list[str]]:
-    notices = []
+    sampled = sample_words(runs)
+    notices = [[sampled]] if sampled else []
     if not _anyone_answered(tables["services"]):
         notices.append(_nobody(settings, runs))
     elif is_unfinished(runs):

@@ -68,21 +68,44 @@ def is_unfinished(runs: pa.Table) -> bool:
     return "collect" not in runs["stage"].to_pylist()
 
 
+def sample_words(runs: pa.Table) -> str | None:
+    """What a sample is one of and what that means for the numbers; None where everybody was asked."""
+    sampled = [run for run in runs.to_pylist() if run["sampled_from"] is not None]
+    if not sampled:
+        return None
+    return (
+        f"This is a random sample: {sampled[-1]['asked']:,} addresses were asked of the "
+        f"{sampled[-1]['sampled_from']:,} that may be asked. The numbers count the sample, where they do not say "
+        "that they are estimates for all; keys shared with addresses outside it are not seen."
+    )
+
+
 def _population(settings: Settings) -> list[str]:
     population = settings.population
-    lines = [
-        f"{kind} in {path}"
-        for kind, path in (("prefixes", population.prefixes), ("addresses", population.hosts))
-        if path
-    ]
-    if population.country:
-        lines.append(f"country {population.country} by {population.country_database}")
+    numbers = ", ".join(f"AS{number}" for number in population.as_numbers)
+    sources = (
+        ("prefixes in", population.prefixes),
+        ("addresses in", population.hosts),
+        (f"{_countries(population.countries)} by", population.countries and population.country_database),
+        (f"{numbers} by", numbers and population.as_database),
+        ("hits of", population.hits_of),
+    )
+    narrowed = (
+        ("only what is announced by", population.routed),
+        ("only shard", population.shard),
+        ("only a random sample:", population.sample),
+    )
     special = "asked too" if settings.study.allow_special else "left out"
     return [
-        *(lines or ["none configured"]),
+        *([f"{kind} {what}" for kind, what in sources if what] or ["none configured"]),
+        *(f"{kind} {what}" for kind, what in narrowed if what),
         f"special-purpose ranges (RFC 6890) {special}",
         f"order from seed {population.seed}",
     ]
+
+
+def _countries(codes: Sequence[str]) -> str:
+    return f"{'country' if len(codes) == 1 else 'countries'} {', '.join(codes)}"
 
 
 def _counts(run: _Run) -> str:

@@ -14,6 +14,7 @@ _SERIOUS = "hosts_cross_protocol"
 _FEATURED = {
     "addresses_asked": "addresses asked",
     "hits": "addresses that answered",
+    "hits_estimated": "would have answered of all",
     "hosts_with_key": "hosts showing a key",
     "hosts_sharing": "hosts sharing a key (HARK)",
     "clusters": "clusters",
@@ -25,12 +26,17 @@ _FEATURED = {
     "keys_cross_protocol": "keys used by SSH and by TLS",
 }
 """Numbers of the first screen and what they are called there; the CSV file has the others too."""
+_OF_SAMPLES = "hits_estimated"
 _DENOMINATORS = {
     **_FEATURED,
+    "sampled_from": "addresses that may be asked",
     "hosts_connected": "hosts that took a connection",
     "hosts_ssh_and_tls": "hosts showing keys by SSH and by TLS",
     "hosts_sharing": "hosts sharing a key",
 }
+
+
+_Rows = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,19 @@ class Headline:
 def headlines(summary: pa.Table) -> list[Headline]:
     """The featured numbers of the summary table."""
     rows = {row["name"]: row for row in summary.to_pylist()}
-    return [_headline(rows[name]) for name in _FEATURED if name in rows]
+    return [
+        _headline(row, _interval(rows) if name == _OF_SAMPLES else "")
+        for name in _FEATURED
+        if (row := rows.get(name)) is not None and (name != _OF_SAMPLES or row["value"] is not None)
+    ]
 
 
-def _headline(row: Mapping[str, Any]) -> Headline:
+def _interval(rows: _Rows) -> str:
+    low, high = (_count(rows[f"{_OF_SAMPLES}_{end}"]["value"]) for end in ("low", "high"))
+    return f", 95 % interval {low} to {high}"
+
+
+def _headline(row: Mapping[str, Any], more: str) -> Headline:
     value, share = row["value"], row["share"]
     of = ""
     if row["denominator"] is not None:
@@ -72,7 +87,7 @@ def _headline(row: Mapping[str, Any]) -> Headline:
         name=row["name"],
         label=_FEATURED[row["name"]],
         value=_count(value),
-        of=of,
+        of=of + more,
         definition=_sentence_case(row["definition"]),
         serious=row["name"] in (_SERIOUS, "keys_cross_protocol") and bool(value),
     )
@@ -90,9 +105,6 @@ def lead(summary: pa.Table) -> list[Sentence]:
     """What the study found, in up to three sentences; none where there is nothing to say yet."""
     rows = {row["name"]: row for row in summary.to_pylist()}
     return [sentence for make in (_hark, _clusters, _cross) if (sentence := make(rows)) is not None]
-
-
-_Rows = Mapping[str, Mapping[str, Any]]
 
 
 def _hark(rows: _Rows) -> Sentence | None:
