@@ -22,6 +22,7 @@ from mailcensus.cli import (
     lab,
     population,
     ports,
+    preflight,
     report,
     run,
 )
@@ -46,6 +47,7 @@ APP.command(epilog=example("mailcensus run study"))(run.run)
 APP.command(epilog=example("mailcensus population study", "mailcensus population study --list"))(
     population.population
 )
+APP.command("preflight", epilog=example("mailcensus preflight study"))(preflight.preflight_command)
 APP.command(epilog=example("mailcensus discover study"))(discover.discover)
 APP.command(epilog=example("mailcensus collect study"))(collect.collect)
 APP.command(epilog=example("mailcensus enrich study", "mailcensus enrich study --compare"))(enrich.enrich)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from mailcensus.cli.json_lines import print_json
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
+from mailcensus.cli.preflight import preflight_of_run
 from mailcensus.cli.stages import (
     current_run,
+    is_anything_left,
     open_study,
     run_analysis,
     run_discovery_and_collection,
@@ -21,9 +26,19 @@ from mailcensus.dataset.run import run_file
 from mailcensus.study import Study
 
 
-def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def run(
+    directory: StudyDirectory,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    without_preflight: Annotated[
+        bool, typer.Option("--without-preflight", help="Do not look at this vantage first.")
+    ] = False,
+) -> None:
     """Run every stage of the study: discover and collect at the same time, follow up, enrich, analyse,
     report.
+
+    Before anybody is asked it looks at this vantage, as `mailcensus preflight` does, and stops where results would
+    mean nothing. While no canary answers it pauses, and goes on by itself.
 
     Interrupt it at any time and run it again to go on where it stopped. Prints the path of the report; with --json,
     one object with the run and its headline numbers. A run that is complete stays as it is: to ask everybody again
@@ -31,6 +46,8 @@ def run(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False
     """
     study = open_study(directory)
     with current_run(study) as current:
+        if not without_preflight and is_anything_left(current):
+            preflight_of_run(study, current, quiet=quiet)
         asked = run_discovery_and_collection(study, current, quiet=quiet)
         followed = run_followups(study, current, quiet=quiet)
         enriched = run_enrichment(study, current, quiet=quiet)

@@ -60,6 +60,11 @@ def stage_state(study: Study, stage: str) -> StageState:
     return run.stages[stage].state if run is not None and stage in run.stages else StageState.NOT_STARTED
 
 
+def is_anything_left(run: CurrentRun) -> bool:
+    """Whether somebody is still to be asked for the first time, follow-ups left aside."""
+    return any(run.stage(stage).state is not StageState.DONE for stage in (DISCOVER, COLLECT))
+
+
 def run_discovery(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
     """Discover; False where that was done already."""
     if run.stage(DISCOVER).state is StageState.DONE:

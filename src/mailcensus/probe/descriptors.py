@@ -6,7 +6,7 @@ import resource
 
 from mailcensus.study import StudyError
 
-_OTHERS = 128
+OTHERS = 128
 """Descriptors for everything that is not a connection: files, the event loop, libraries."""
 
 
@@ -16,13 +16,13 @@ def make_room_for(connections: int) -> None:
     Raises:
         StudyError: the system does not allow so many.
     """
-    needed = connections + _OTHERS
+    needed = connections + OTHERS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise StudyError(
             f"study.toml: politeness.in_flight: {connections} connections need {needed} open files and the system "
-            f"allows {hard}; set it to {hard - _OTHERS} or raise the limit (ulimit -Hn)"
+            f"allows {hard}; set it to {hard - OTHERS} or raise the limit (ulimit -Hn)"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -84,6 +84,13 @@ class Resolver:
         except dns.exception.DNSException:
             return Answer(DnsState.NXDOMAIN)  # too long for a name of DNS
 
+    async def texts(self, name: str) -> Answer:
+        """The TXT records of a name, as master files write them."""
+        try:
+            return await self._ask(dns.name.from_text(name), dns.rdatatype.TXT)
+        except dns.exception.DNSException:
+            return Answer(DnsState.NXDOMAIN)  # too long for a name of DNS
+
     async def _ask(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Answer:
         answer = Answer(DnsState.TIMEOUT)
         for _ in range(_TRIES):

@@ -1,0 +1,72 @@
+"""`mailcensus preflight`: whether this vantage can see, and can be found out about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+import uvloop
+
+from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.options import AsJson, StudyDirectory
+from mailcensus.cli.stages import open_study
+from mailcensus.cli.tables import print_table
+from mailcensus.cli.talk import say
+from mailcensus.cli.verbs import Exit
+from mailcensus.dataset.run import CurrentRun
+from mailcensus.dataset.vantage import record_preflight
+from mailcensus.discovery.preflight import checks_of, preflight
+from mailcensus.discovery.preflight_line import Line
+from mailcensus.model import Verdict
+from mailcensus.study import StageFailed, Study
+
+
+def preflight_command(directory: StudyDirectory, as_json: AsJson = False) -> None:
+    """Look at this vantage before a run: the way out, names, clock, open files, disk; a verdict per line.
+
+    Asks nobody but the study's known responders and canaries, DNS resolvers and the study's own page. `mailcensus run`
+    does the same first. Exit status 1 if a line says that a run would mean nothing.
+    """
+    lines = uvloop.run(preflight(open_study(directory)))
+    if as_json:
+        for line in lines:
+            print_json(
+                {
+                    "check": line.check,
+                    "subject": line.subject,
+                    "verdict": line.verdict,
+                    "found": line.found,
+                    "mend": line.mend,
+                    "stops": line.stops,
+                }
+            )
+    else:
+        rows = [(line.verdict, line.check, line.subject, line.found, line.mend) for line in lines]
+        print_table(("verdict", "check", "of", "found", "mend"), rows)
+    if _stopping(lines):
+        raise typer.Exit(Exit.FAILED)
+
+
+def preflight_of_run(study: Study, run: CurrentRun, *, quiet: bool) -> None:
+    """Look at the vantage, record it with the run, and say what is not well.
+
+    Raises:
+        StageFailed: what the run would find would mean nothing.
+    """
+    lines = uvloop.run(preflight(study))
+    record_preflight(run.data, checks_of(lines, run.run_id))
+    for line in lines:
+        if not quiet and line.verdict in (Verdict.WARNING, Verdict.FAILED):
+            say(f"preflight: {_words(line)}")
+    stopping = _stopping(lines)
+    if stopping:
+        raise StageFailed(f"preflight: {_words(stopping[0])}; to run all the same: --without-preflight")
+
+
+def _stopping(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.stops and line.verdict is Verdict.FAILED]
+
+
+def _words(line: Line) -> str:
+    mend = "" if line.mend is None else f"; {line.mend}"
+    return f"{line.check}, {line.subject}: {line.verdict}: {line.found}{mend}"
