@@ -296,3 +296,14 @@ def test_nothing_but_the_dialer_opens_connections() -> None:
         if isinstance(node, ast.Attribute) and node.attr in _OPENS_CONNECTIONS
     }
     assert {path for path in opening if not path.startswith("lab/")} == {"probe/dialer.py"}
+
+
+def test_studies_get_their_dialer_from_the_door_that_keeps_its_books() -> None:
+    root = Path(mailcensus.__file__).parent
+    making = {
+        str(path.relative_to(root))
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Dialer"
+    }
+    assert making == {"probe/door.py", "cli/grab.py"}

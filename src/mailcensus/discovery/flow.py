@@ -15,11 +15,11 @@ from mailcensus.dataset.seen import hits_of
 from mailcensus.discovery.resumable import STAGE as DISCOVER
 from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
-from mailcensus.population import Exclusions
 from mailcensus.probe.arriving import Arriving
 from mailcensus.probe.collect import collect
 from mailcensus.probe.collector import CollectProgress
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.door import open_door
 from mailcensus.probe.way import Way
 from mailcensus.study import Study
 
@@ -36,19 +36,17 @@ async def discover_and_collect(
         StudyError: as `discover_in_run` and `collect`; what was recorded is on disk.
         asyncio.CancelledError: interrupted; run again to go on.
     """
-    settings = study.settings
-    dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
     way = Way()
     arriving = Arriving(ip for ip, _, canary in hits_of(run.data, run.run_id) if not canary)
 
-    async def discover() -> None:
+    async def discover(dialer: Dialer) -> None:
         if run.stage(DISCOVER).state is not StageState.DONE:
             await discover_in_run(study, run, on_discovery, dialer=dialer, way=way, on_stored=arriving.put)
         arriving.end()
 
     try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(collect(study, run, on_collection, dialer=dialer, way=way, arriving=arriving))
-            group.create_task(discover())
+        async with open_door(study, run) as door, asyncio.TaskGroup() as group:
+            group.create_task(collect(study, run, on_collection, dialer=door, way=way, arriving=arriving))
+            group.create_task(discover(door))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None

@@ -12,8 +12,9 @@ from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.discovery.canaries import canary_watch
 from mailcensus.discovery.stage import Progress, discover
 from mailcensus.model import Hit
-from mailcensus.population import Exclusions, load_population
+from mailcensus.population import load_population
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.door import open_door
 from mailcensus.probe.way import Way
 from mailcensus.study import Study, StudyError
 
@@ -53,22 +54,22 @@ async def discover_in_run(
             f"{study.directory / 'study.toml'}: population: its sources or seed are not what they were when run "
             f"{run.run_id} began; put them back, or remove {study.data / 'run.json'} to begin a new run"
         )
-    politeness, special = study.settings.politeness, study.settings.study.allow_special
-    dialer = dialer or Dialer(politeness, Exclusions.of_study(study), special)
     sink = HitSink(run, on_stored)
     position = progress.position
-    canaries = canary_watch(study, dialer, sink.add, run_id=run.run_id, position=position, way=way)
-    with canaries or nullcontext():
-        tally = await discover(
-            study,
-            population,
-            dialer,
-            sink,
-            run_id=run.run_id,
-            start_at=position,
-            on_progress=on_progress,
-            canaries=canaries,
-        )
+    async with open_door(study, run, dialer) as door:
+        door.exclusions.count_in(population.everyone)
+        canaries = canary_watch(study, door, sink.add, run_id=run.run_id, position=position, way=way)
+        with canaries or nullcontext():
+            tally = await discover(
+                study,
+                population,
+                door,
+                sink,
+                run_id=run.run_id,
+                start_at=position,
+                on_progress=on_progress,
+                canaries=canaries,
+            )
     sink.compact()
     # Who opted out during an earlier session counts as excluded, whether asked before or not.
     asked = len(population) - tally.excluded

@@ -42,7 +42,7 @@ class Account:
     file: str
     entry: Entry
     addresses: int | None
-    """Of the population, that it covers and no entry before it; None where the population is not given."""
+    """Of the population, that it covers and no entry before it; None where the population is not known."""
     refused: int
     """Connections it has stopped since the account before."""
 
@@ -84,6 +84,7 @@ class Exclusions:
         self._named: dict[tuple[int, int], str] = {}
         self._refused: Counter[tuple[int, int]] = Counter()
         self._cover: Cover | None = None
+        self._population: PrefixSet | None = None
         self._meanings.learn(entry for entries in self._entries.values() for entry in entries)
         self._set_up()
         self._check_at = clock() + _CHECK_INTERVAL_S
@@ -95,7 +96,7 @@ class Exclusions:
         Raises:
             StudyError: as the constructor.
         """
-        resolver = DomainResolver(study.settings.preflight.resolvers)
+        resolver = DomainResolver(study.settings.facts.resolvers)
         meanings = Meanings(Databases(study), resolver.addresses_of, time.monotonic, _LOG.warning)
         return cls([study.path(path) for path in study.settings.population.exclusions], meanings=meanings)
 
@@ -135,18 +136,19 @@ class Exclusions:
         self._refused[reached_address(version, value)] += 1
         self.has_news = True
 
-    def accounts(self, population: PrefixSet | None = None) -> list[Account]:
-        """What each entry covers and has stopped since the last call, in the order of the files.
+    def count_in(self, population: PrefixSet) -> None:
+        """From now on let accounts count addresses of a population: all of it, before exclusions."""
+        self._population = population
+        self.has_news = True
 
-        Args:
-            population: whose addresses to count, before exclusions.
-        """
+    def accounts(self) -> list[Account]:
+        """What each entry covers and has stopped since the last call, in the order of the files."""
         self.has_news = False
         rows = [(path, entry) for path, entries in self._entries.items() for entry in entries]
         if self._cover is None:
             self._cover = Cover([self._addresses_of(entry) for _, entry in rows])
         stopped = self._stopped([entry for _, entry in rows], self._cover)
-        shares = None if population is None else self._cover.shares(population)
+        shares = None if self._population is None else self._cover.shares(self._population)
         return [
             Account(path.name, entry, None if shares is None else shares[place], stopped[place])
             for place, (path, entry) in enumerate(rows)

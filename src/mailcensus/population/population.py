@@ -28,6 +28,8 @@ class Population:
     """Where the addresses come from. An address may be in several."""
     left_out: tuple[Part, ...]
     """What is not asked, by reason. An address counts for the first reason that applies."""
+    everyone: PrefixSet
+    """The same before exclusions: the addresses that have positions in the order."""
     order: AskingOrder
     """The order of asking, and the positions in it. It ends early where a sample is asked."""
 
@@ -75,7 +77,7 @@ def load_population(study: Study, databases: Databases | None = None) -> Populat
     positions = None if sample is None else sample.positions(everyone.count)
     order = AskingOrder(everyone, rest.prefixes, settings.seed, positions)
     return Population(
-        rest.prefixes, sources.parts, tuple(part for part in rest.left_out if part.count), order
+        rest.prefixes, sources.parts, tuple(part for part in rest.left_out if part.count), everyone, order
     )
 
 

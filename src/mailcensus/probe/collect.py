@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from mailcensus.dataset.pending import HostWork, count_pending, first_asks, grab_counts, pending
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
-from mailcensus.population import Exclusions
 from mailcensus.probe.arriving import Arriving
 from mailcensus.probe.collector import Collector, CollectProgress
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.door import open_door
 from mailcensus.probe.grab import Grabber
 from mailcensus.probe.way import Way
 from mailcensus.study import Study, StudyError
@@ -52,13 +52,13 @@ async def collect(
     make_room_for(settings.politeness.in_flight)
     services, attempts = settings.collect.services, 1 + len(settings.collect.rate_limited_pauses_s)
     progress = CollectProgress(hosts=count_pending(run.data, run.run_id, services, attempts))
-    dialer = dialer or Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
     recorder = Recorder(run.data)
-    grabber = Grabber(settings, run.run_id, dialer)
     try:
-        collector = Collector(settings, grabber, recorder, progress, on_progress, way)
-        left = pending(run.data, run.run_id, services, attempts)
-        await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
+        async with open_door(study, run, dialer) as door:
+            grabber = Grabber(settings, run.run_id, door)
+            collector = Collector(settings, grabber, recorder, progress, on_progress, way)
+            left = pending(run.data, run.run_id, services, attempts)
+            await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
     except* StudyError as errors:
         raise first_trouble(errors) from None
     finally:

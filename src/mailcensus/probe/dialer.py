@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
 from typing import TypeVar
@@ -25,7 +25,8 @@ from typing import TypeVar
 from mailcensus.population import SPECIAL_PREFIXES, Exclusions
 from mailcensus.population.address import parse_address, reached_address
 from mailcensus.probe.deadlines import Deadlines
-from mailcensus.probe.politeness import Politeness, Ticket
+from mailcensus.probe.ledger import Ledger
+from mailcensus.probe.politeness import AsOf, Politeness, Ticket
 from mailcensus.study.settings import PolitenessSection
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -55,19 +56,25 @@ class Dialer:
         exclusions: Exclusions,
         allow_special: bool = False,
         deadlines: Deadlines | None = None,
+        *,
+        as_of: AsOf | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
-        """Make the door. There must be one for everything a run does at the same time.
+        """Make the door. There must be one for everything a run does at the same time (`probe.door` opens it).
 
         Args:
             settings: rates and numbers of open connections.
             exclusions: whom not to ask.
             allow_special: ask special-purpose addresses (loopback, private) too.
             deadlines: watches connects; one of its own where none is given.
+            as_of: tells the autonomous system of a network; needed where the study limits systems.
+            ledger: counts every connection; whoever makes it takes the counts away.
         """
         self._loop = asyncio.get_running_loop()
-        self._exclusions = exclusions
+        self.exclusions = exclusions
         self._allow_special = allow_special
-        self._politeness = Politeness(settings, time.monotonic)
+        self._politeness = Politeness(settings, time.monotonic, as_of)
+        self.ledger = ledger
         self.deadlines = deadlines or Deadlines(self._loop)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -91,12 +98,22 @@ class Dialer:
         """
         return Turn(self, ip)
 
+    @property
+    def watches_names(self) -> bool:
+        """Whether names that hosts give themselves are of interest to `name_seen`."""
+        return bool(self.exclusions.domains)
+
+    def name_seen(self, ip: str, names: Iterable[str]) -> None:
+        """Tell the names that a host gives itself; one under an excluded domain is asked nothing more."""
+        self.exclusions.name_seen(*parse_address(ip), names)
+
     def _refuse_special(self, ip: str, version: int, value: int) -> None:
         if not self._allow_special and SPECIAL_PREFIXES.contains_value(version, value):
             raise Excluded(ip, "special-purpose address (RFC 6890); study.allow_special is not set")
 
     def _refuse_excluded(self, ip: str, version: int, value: int) -> None:
-        if self._exclusions.contains_value(version, value):
+        if self.exclusions.contains_value(version, value):
+            self.exclusions.count_refusal(version, value)
             raise Excluded(ip, "in the exclusions")
 
     def _set_timer(self) -> None:
@@ -164,6 +181,8 @@ class Turn:
         loop, deadlines = dialer._loop, dialer.deadlines
         deadline = _ConnectDeadline(loop.time() + timeout_s)
         deadlines.add(deadline)
+        if dialer.ledger is not None:
+            dialer.ledger.count(*self._reached, dialer._politeness.open)
         began = time.perf_counter()
         try:
             transport, protocol = await loop.create_connection(protocol_factory, self._ip, port)

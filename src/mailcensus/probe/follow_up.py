@@ -11,11 +11,10 @@ from itertools import groupby
 from mailcensus.dataset.first_grabs import first_grabs
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
-from mailcensus.population import Exclusions
 from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
-from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.door import open_door
 from mailcensus.probe.enumeration import Enumerator
 from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followups_of
 from mailcensus.probe.grab import Grabber
@@ -62,20 +61,20 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     settings = study.settings
     make_room_for(settings.politeness.in_flight)
     work = list(_work(study, run))
-    dialer = Dialer(settings.politeness, Exclusions.of_study(study), settings.study.allow_special)
     recorder = Recorder(run.data)
-    asker = _Asker(Grabber(settings, run.run_id, dialer), recorder, settings.followups.pause_s)
     progress = FollowupProgress(len(work))
-
-    async def ask_host(host: _Host, _group: asyncio.TaskGroup) -> None:
-        await asker.ask(host, progress)
-        on_progress(progress)
-
     slots = asyncio.Semaphore(settings.politeness.in_flight)
     try:
-        await many_at_once(
-            work, ask_host, slots=slots, flush=recorder.flush, flush_s=settings.collect.flush_s
-        )
+        async with open_door(study, run) as dialer:
+            asker = _Asker(Grabber(settings, run.run_id, dialer), recorder, settings.followups.pause_s)
+
+            async def ask_host(host: _Host, _group: asyncio.TaskGroup) -> None:
+                await asker.ask(host, progress)
+                on_progress(progress)
+
+            await many_at_once(
+                work, ask_host, slots=slots, flush=recorder.flush, flush_s=settings.collect.flush_s
+            )
     except* StudyError as errors:
         raise first_trouble(errors) from None
     finally:

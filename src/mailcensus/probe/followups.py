@@ -13,7 +13,6 @@ enumerate              TLS services                                        see `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.probe.grab import Special
 from mailcensus.study.settings import FollowupsSection
 from mailcensus.wire.conversation import INJECTED
+from mailcensus.wire.host_names import host_names_in
 from mailcensus.wire.keys import plain_ssh_algorithm
 from mailcensus.wire.tls.hello import LEGACY_SSL_2, LEGACY_SSL_3, LEGACY_WEAK
 
@@ -43,10 +43,6 @@ _SSH_KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ssh_ed448", ("ssh-ed448",)),
     ("ssh_dsa", ("ssh-dss",)),
 )
-_HOST_NAME = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,10}[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE
-)
-_GREETING_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +86,12 @@ def _all_of(
 def _server_names(
     grab: FirstGrab, wanted: FollowupsSection, names: Mapping[str, str]
 ) -> Iterator[tuple[str, Special]]:
-    if "greeting" in wanted.server_names and (name := host_name_in(grab.greeting)) is not None:
-        yield "sni_greeting", {"server_name": name}
+    if "greeting" in wanted.server_names and (named := host_names_in(grab.greeting)):
+        yield "sni_greeting", {"server_name": named[0]}
     if "ptr" in wanted.server_names:
         yield SNI_PTR, {}  # the name is looked up when its turn has come
     if "file" in wanted.server_names and grab.ip in names:
         yield "sni_file", {"server_name": names[grab.ip]}
-
-
-def host_name_in(greeting: str | None) -> str | None:
-    """The first host name in a greeting, lower case; None where it names none."""
-    match = _HOST_NAME.search((greeting or "")[:_GREETING_CHARACTERS])
-    return match.group().lower() if match else None
 
 
 def _took_starttls(grab: FirstGrab) -> bool:

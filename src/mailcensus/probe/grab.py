@@ -12,8 +12,10 @@ from mailcensus.model import Grab, Observation, Outcome, Stage
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded, Turn
 from mailcensus.probe.transport import GrabTransport
 from mailcensus.study import Settings, StageFailed
-from mailcensus.wire.exchange import Exchange, ExchangeSettings
+from mailcensus.wire.certificates import parse_certificate
+from mailcensus.wire.exchange import Exchange, ExchangeSettings, Findings
 from mailcensus.wire.exchanges import exchange_for
+from mailcensus.wire.host_names import host_names_in
 from mailcensus.wire.services import Service
 from mailcensus.wire.software import identify_server
 from mailcensus.wire.tls.hello import PROFILES, HelloProfile
@@ -79,6 +81,8 @@ class Grabber:
         except Excluded as excluded:
             exchange.give_up(Outcome.EXCLUDED, excluded.reason)
         findings = exchange.findings()
+        if self._dialer.watches_names:
+            self._dialer.name_seen(ip, _own_names(findings))
         software = identify_server(service.protocol, findings)
         grab = Grab(
             run_id=self._run_id,
@@ -132,6 +136,15 @@ class Grabber:
             await carrier.done
         finally:
             deadlines.remove(carrier)
+
+
+def _own_names(findings: Findings) -> list[str]:
+    """The names that a host gave itself, in its greeting or its own certificate."""
+    names = host_names_in(findings.greeting)
+    if findings.certificates:
+        leaf = parse_certificate(findings.certificates[0])
+        names += [name for name in (leaf.common_name, *(leaf.sans or ())) if name is not None]
+    return names
 
 
 def _authority(ip: str, port: int, service: Service) -> str:
