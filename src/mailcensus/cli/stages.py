@@ -143,21 +143,21 @@ def run_enrichment(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
 def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:
     """Analyse what there is, and write the tables."""
     from mailcensus.analysis.analyse import analyse, write_tables
-    from mailcensus.dataset.tables import Dataset
+    from mailcensus.dataset.left_out import dataset_of
 
     with waiting("analyse", quiet=quiet):
-        tables = analyse(Dataset(study.data))
+        tables = analyse(dataset_of(study))
         write_tables(tables, study.analysis)
     return tables
 
 
 def run_report(study: Study, tables: Mapping[str, pa.Table], *, quiet: bool) -> Path:
     """Write the report; gives the path of its first page."""
-    from mailcensus.dataset.tables import Dataset
+    from mailcensus.dataset.left_out import dataset_of
     from mailcensus.report import build_report
 
     with waiting("report", quiet=quiet):
-        return build_report(study, tables, Dataset(study.data))
+        return build_report(study, tables, dataset_of(study))
 
 
 def _discovery_talk(run: CurrentRun, quiet: bool) -> StageTalk:

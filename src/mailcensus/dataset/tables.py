@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
+_LEFT_OUT = "left_out_addresses"
 _OF_RUNS = ("hits", "grabs", "runs")
 
 
@@ -19,11 +21,15 @@ class Dataset:
 
     Attributes:
         connection: the DuckDB connection that holds the views.
+        left_out: addresses whose rows no table shows (`dataset.left_out`).
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, left_out: Collection[str] = ()) -> None:
         self.data = data
         self.connection: Any = ibis.duckdb.connect()
+        self.left_out = frozenset(left_out)
+        if self.left_out:
+            self.put(_LEFT_OUT, pa.table({"ip": sorted(self.left_out)}))
 
     def table(self, name: str) -> ibis.Table:
         """One table of `model.TABLES`, as it is on disk now.
@@ -33,10 +39,19 @@ class Dataset:
         """
         schema = schema_of(TABLES[name])
         files = visible_files(self.data / name)
-        if files:
-            table: ibis.Table = self.connection.read_parquet([str(file) for file in files], table_name=name)
-            return table
-        return self.put(name, schema.empty_table())
+        if not files:
+            return self.put(name, schema.empty_table())
+        # The view has the name of the table, so that queries in SQL see no more than others do.
+        kept = bool(self.left_out) and "ip" in schema.names
+        table: ibis.Table = self.connection.read_parquet(
+            [str(file) for file in files], table_name=f"all_{name}" if kept else name
+        )
+        if kept:
+            self.connection.raw_sql(
+                f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM all_{name} ANTI JOIN {_LEFT_OUT} USING (ip)"
+            )
+            table = self.connection.table(name)
+        return table
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
         """Hold rows in memory under a name: an Arrow table as it is, an expression computed once."""
