@@ -16,6 +16,8 @@ from mailcensus.analysis import (
     services,
     software,
     summary,
+    vantage,
+    vantage_rows,
     within_host,
 )
 from mailcensus.analysis.evidence import Evidence
@@ -42,6 +44,29 @@ TABLES: tuple[TableSpec, ...] = (
         "The headline numbers. Every share names its denominator.",
         rows.SummaryRow,
         summary.summary,
+    ),
+    TableSpec(
+        "vantage_verdict",
+        "Could we have seen them?",
+        "What the canaries say about the whole run: known responders that were asked beside the population. Shares "
+        "are of the questions to canaries that count.",
+        vantage_rows.VantageVerdictRow,
+        vantage.vantage_verdict,
+    ),
+    TableSpec(
+        "canary_record",
+        "Canaries",
+        "One row per canary; the most silent first. Shares are of the questions to it.",
+        vantage_rows.CanaryRecordRow,
+        vantage.canary_record,
+    ),
+    TableSpec(
+        "pauses",
+        "Pauses",
+        "Times in which no address was asked, since no canary answered; what had been asked since the last good "
+        "answer was asked again.",
+        vantage_rows.PauseRow,
+        vantage.pauses,
     ),
     TableSpec(
         "services",

@@ -47,6 +47,10 @@ class Evidence:
     """This run's rows of `runs`."""
     hits: ibis.Table
     """This run's hits, canaries left out."""
+    canaries: ibis.Table
+    """This run's questions to canaries."""
+    pauses: ibis.Table
+    """This run's pauses."""
     services: ibis.Table
     """One row per service asked, by standard port: service, port (standard), protocol, tls_mode, ssh, bit."""
     grab_kinds: ibis.Table
@@ -111,6 +115,8 @@ def gather(dataset: Dataset) -> Evidence:
         run_id=run_id,
         runs=of_run(dataset.table("runs"), run_id),
         hits=_hits(dataset.table("hits"), run_id),
+        canaries=of_run(dataset.table("canaries"), run_id),
+        pauses=of_run(dataset.table("pauses"), run_id),
         services=services,
         grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
         software=dataset.put("software", _software(grabs)),

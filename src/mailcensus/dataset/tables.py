@@ -13,7 +13,7 @@ from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
 _LEFT_OUT = "left_out_addresses"
-_OF_RUNS = ("hits", "grabs", "runs")
+_OF_RUNS = ("hits", "grabs", "runs", "canaries")
 
 
 class Dataset:
@@ -59,7 +59,7 @@ class Dataset:
         return held
 
     def newest_run(self) -> str | None:
-        """Id of the newest run that has hits, grabs or a stage that ended (run ids sort by time); else None."""
+        """Id of the newest run with hits, grabs, canaries or a stage that ended (run ids sort by time); else None."""
         newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in _OF_RUNS)
         return max((run_id for run_id in newest if run_id is not None), default=None)
 

@@ -178,17 +178,15 @@ class CanaryWatch:
             await self._ask_next(lambda: position)
 
     async def _see(self, position: int, reached: int) -> Finding:
-        """A roll call, and a pause while nobody answers; gives what the sweep so far is worth."""
-        since, back_to = self._vigil.last_answer_at, self.trusted
+        """A roll call, and a pause while nobody answers; what the sweep so far is worth."""
+        since, back_to, began = self._vigil.last_answer_at, self.trusted, datetime.now(UTC)
         finding, asks = await self._roll_call(position)
-        if finding is Finding.WAS_BLIND:
-            self._way.doubt()
-        if finding is not Finding.BLIND:
+        if finding is Finding.OPEN:
             return finding
-        began = datetime.now(UTC)
         ended: datetime | None = None
         self._way.close()
-        _LOG.warning(_paused(since, len(self._vigil.canaries), self._settings.retry_s))
+        if finding is Finding.BLIND:
+            _LOG.warning(_paused(since, len(self._vigil.canaries), self._settings.retry_s))
         try:
             while finding is Finding.BLIND:
                 self._log.flush()
@@ -209,7 +207,7 @@ class CanaryWatch:
                 )
             )
         self._way.reopen()
-        _LOG.warning("canaries answer again; %d addresses are asked again", reached - back_to)
+        _LOG.warning("canaries answer again; going on from position %d of %d reached", back_to, reached)
         return finding
 
     async def _roll_call(self, position: int) -> tuple[Finding, int]:
