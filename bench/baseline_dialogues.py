@@ -12,6 +12,8 @@ from bench.openssl_client import Tls
 
 _READ_BYTES = 65_536
 _NAME = b"scanner.invalid"
+XMPP_DOMAIN = "xmpp.example"
+"""Whom XMPP asks for: a server answers for domains that it has."""
 
 Complete = Callable[[bytes], object]
 Turn = tuple[bytes, Complete]
@@ -28,10 +30,11 @@ _POP3_LIST = _until(rb"\n\.\r\n\Z")
 _IMAP = _until(rb"(?:\A|\n)a[^\n]*\n\Z")
 _HEAD = _until(rb"\r\n\r\n")
 _CAPS = _until(rb" CAP \S+ LS :[^\n]*\n")
+_SIEVE = _until(rb"(?:\A|\n)OK[^\n]*\n\Z")
 _FEATURES = _until(rb"</stream:features>")
 _STREAM = (
     b"<?xml version='1.0'?><stream:stream xmlns='jabber:%b' xmlns:stream='http://etherx.jabber.org/streams' "
-    b"version='1.0'>"
+    b"version='1.0' to='%b'%b>"
 )
 _STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 
@@ -47,7 +50,8 @@ class Dialogue:
 
 
 def _xmpp(namespace: bytes) -> Dialogue:
-    opening = (_STREAM % namespace, _FEATURES)
+    sender = b" from='" + _NAME + b"'" if namespace == b"server" else b""
+    opening = (_STREAM % (namespace, XMPP_DOMAIN.encode(), sender), _FEATURES)
     return Dialogue(
         (),
         (opening,),
@@ -56,14 +60,22 @@ def _xmpp(namespace: bytes) -> Dialogue:
     )
 
 
-_SMTP_DIALOGUE = Dialogue(
-    ((b"", _SMTP),),
-    ((b"EHLO " + _NAME + b"\r\n", _SMTP),),
-    ((b"STARTTLS\r\n", _SMTP),),
-    ((b"QUIT\r\n", _SMTP),),
-)
+def _smtp(hello: bytes) -> Dialogue:
+    return Dialogue(
+        ((b"", _SMTP),),
+        ((hello + b" " + _NAME + b"\r\n", _SMTP),),
+        ((b"STARTTLS\r\n", _SMTP),),
+        ((b"QUIT\r\n", _SMTP),),
+    )
+
+
 DIALOGUES = {
-    "smtp": _SMTP_DIALOGUE,
+    "smtp": _smtp(b"EHLO"),
+    "lmtp": _smtp(b"LHLO"),
+    # its list comes by itself, on connecting and behind TLS
+    "managesieve": Dialogue(
+        (), ((b"", _SIEVE),), ((b"STARTTLS\r\n", _SIEVE),), ((b"LOGOUT\r\n", _SIEVE),)
+    ),
     "pop3": Dialogue(
         ((b"", _LINE),), ((b"CAPA\r\n", _POP3_LIST),), ((b"STLS\r\n", _LINE),), ((b"QUIT\r\n", _LINE),)
     ),
@@ -77,7 +89,9 @@ DIALOGUES = {
         (), ((b"CAP LS 302\r\n", _CAPS),), ((b"STARTTLS\r\n", _until(rb" 670 [^\n]*\n")),), ((b"QUIT\r\n", _LINE),)
     ),
     "xmpp-client": _xmpp(b"client"),
+    "xmpps-client": _xmpp(b"client"),
     "xmpp-server": _xmpp(b"server"),
+    "xmpps-server": _xmpp(b"server"),
 }  # fmt: skip
 """By protocol, and for XMPP by service."""
 

@@ -4,7 +4,8 @@
     PYTHONPATH=tests .venv/bin/python -m bench.grab --grabs 2000 --rounds 7
 
 Rounds alternate (ours, baseline, ours, baseline ...), so that both meet the same machine; the ratio is the median of
-those of each pair of rounds, the times are medians of their own.
+those of each pair of rounds, the times are medians of their own. Our dataset is open all the time; a round writes a
+part of it.
 The bars are those the project has set itself for ours / baseline.
 """
 
@@ -25,11 +26,10 @@ import uvloop
 from bench.cpu import Cpu, cpu_per_grab, median_round
 from bench.nginx_mail import MailProxy, nginx_mail
 from bench.openssl_client import accept_all_context, grab
-from bench.ours import grab_and_record
+from bench.ours import GrabMany, recorded_grabs
 from bench.tcp_floor import touch
 
 EHLO_NAME = "scanner.invalid"
-GrabMany = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ async def _compare_variant(
 ) -> bool:
     """Measure and print one variant; whether its bar is met."""
     proxy = proxies[variant.tls_version]
-    contenders = {
-        "ours": _ours(variant, proxy, in_flight),
-        "baseline": _baseline(variant, proxy, in_flight),
-    }
-    measured = await _rounds(contenders, grabs, rounds)
+    baseline = _baseline(variant, proxy, in_flight)
+    with recorded_grabs(
+        proxy.addresses, proxy.port, grabs, in_flight=in_flight, ehlo_name=EHLO_NAME, finish=variant.finish
+    ) as ours:
+        measured = await _rounds({"ours": ours, "baseline": baseline}, grabs, rounds)
     pairs = zip(measured["ours"], measured["baseline"], strict=True)
-    ratio = statistics.median(ours.total_us / baseline.total_us for ours, baseline in pairs)
+    ratio = statistics.median(mine.total_us / theirs.total_us for mine, theirs in pairs)
     print(
         f"{variant.name:24}{'ours':>10}{_shown(median_round(measured['ours']))}{ratio:8.2f}{variant.bar:8.2f}"
     )
@@ -107,20 +107,6 @@ async def _rounds(contenders: dict[str, GrabMany], grabs: int, rounds: int) -> d
             if number > 0:
                 measured[name].append(cpu)
     return measured
-
-
-def _ours(variant: Variant, proxy: MailProxy, in_flight: int) -> GrabMany:
-    async def many(grabs: int) -> None:
-        await grab_and_record(
-            proxy.addresses,
-            proxy.port,
-            grabs,
-            in_flight=in_flight,
-            ehlo_name=EHLO_NAME,
-            finish=variant.finish,
-        )
-
-    return many
 
 
 def _floor(proxy: MailProxy, in_flight: int) -> GrabMany:
