@@ -2,7 +2,8 @@
 
 About half of all hosts share a key with another one; group sizes follow a power law with one group that holds a
 ninth of the sharing hosts, as in the published study of Ireland (18,268 hosts, 53 % sharing, biggest cluster
-1,991). Every host shows five keys: SSH, and a certificate on four services.
+1,991). Every host shows five keys: SSH, and a certificate on four services. Greetings, certificate names, AS and
+reverse name are there too, and one host in a hundred is asked twice on port 25.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mailcensus.model import Certificate, Grab, Hit, Key, Ssh, SshHostKey, Tls, fields_of
+from mailcensus.model import Certificate, Grab, Hit, Host, Key, Ssh, SshHostKey, Tls, fields_of
 
 SERVICES = (("ssh", 22), ("smtp", 25), ("imap", 143), ("https", 443), ("imaps", 993))
 SHARING = 0.53
@@ -26,7 +27,13 @@ OTHER_HTTPS = 0.3
 """Share of hosts with a key of their own on HTTPS."""
 CROSS = 0.002
 """Share of hosts whose SSH host key is their TLS key."""
+RSA_TRANSPORT = 0.04
+"""Share of handshakes with RSA key transport."""
+RETRIED = 100
+"""One host in so many was rate limited when first asked on port 25."""
 ROWS_A_PART = 250_000
+RUN = "2026-11-22T00-00-00Z-0000"
+NOW = pa.scalar(datetime(2026, 11, 22, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
 
 Ids = npt.NDArray[np.int64]
 
@@ -96,52 +103,89 @@ def _write_keys(data: Path, count: int) -> None:
 
 
 def _write_certificates(data: Path, keys: Ids) -> None:
+    names = [f"mx{key}.example" for key in keys.tolist()]
     columns = {
         "sha256": _hex("c", keys),
         "der": pa.repeat(b"0", len(keys)),
         "parse_status": pa.repeat("ok", len(keys)),
         "spki_sha256": _hex("a", keys),
-        "common_name": pa.array([f"mx{key}.example" for key in keys.tolist()]),
+        "common_name": pa.array(names),
+        "sans": pa.array([[name, f"mail.{name}"] if len(name) % 2 else [f"*.{name}"] for name in names]),
     }
     _write(data, Certificate, "certificates", 1, columns)
 
 
 def _write_hosts(data: Path, first: int, shown: Ids) -> None:
-    hosts, services = shown.shape
+    hosts, _ = shown.shape
     numbers = np.arange(first, first + hosts) + (11 << 24)
     ips = pa.array([f"{n >> 24}.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in numbers.tolist()])
-    now = pa.scalar(datetime(2026, 11, 22, tzinfo=UTC), pa.timestamp("us", tz="UTC"))
-    number = first // (ROWS_A_PART // services) + 1
-    common = {"run_id": pa.repeat("2026-11-22T00-00-00Z-0000", hosts), "ip": ips}
+    number = first // (ROWS_A_PART // len(SERVICES)) + 1
+    common = {"run_id": pa.repeat(RUN, hosts), "ip": ips}
     hit = {
-        "seen_at": pa.repeat(now, hosts),
+        "seen_at": pa.repeat(NOW, hosts),
         "port": pa.repeat(25, hosts),
         "engine": pa.repeat("connect", hosts),
+        "canary": pa.repeat(False, hosts),
     }
-    _write(data, Hit, "hits", number, {**common, **hit, "canary": pa.repeat(False, hosts)})
+    _write(data, Hit, "hits", number, {**common, **hit})
+    _write(data, Host, "hosts", number, {**common, **_facts(numbers)})
+    _write(data, Grab, "grabs", number, _grabs(ips, shown))
+
+
+def _facts(numbers: Ids) -> dict[str, pa.Array]:
+    """Some 250 hosts an AS, neighbours together; two countries."""
+    asns = numbers // 251 % 60_000 + 1
+    return {
+        "looked_up_at": pa.repeat(NOW, len(numbers)),
+        "country": pa.array(np.where(asns % 7 == 0, "GB", "IE")),
+        "asn": pa.array(asns),
+        "as_org": pa.array([f"Network {asn}" for asn in asns.tolist()]),
+        "ptr": pa.array([f"host-{number}.net{number // 251}.example" for number in numbers.tolist()]),
+    }
+
+
+def _grabs(ips: pa.Array, shown: Ids) -> dict[str, pa.Array]:
+    hosts, services = shown.shape
     row = pa.array(np.repeat(np.arange(hosts), services))
     service = np.tile(np.arange(services), hosts)
     names, ports = (pa.array(column) for column in zip(*SERVICES, strict=True))
     flat = shown.reshape(-1)
     spki = _hex("a", flat)
-    columns = {
-        "run_id": common["run_id"].take(row),
+    retried = (service == 1) & (np.repeat(np.arange(hosts), services) % RETRIED == 0)
+    answered = {
+        "run_id": pa.repeat(RUN, len(flat)),
         "vantage": pa.repeat("bench", len(flat)),
-        "started_at": pa.repeat(now, len(flat)),
+        "started_at": pa.repeat(NOW, len(flat)),
         "duration_ms": pa.repeat(100.0, len(flat)),
         "ip": ips.take(row),
         "port": ports.take(pa.array(service)),
         "service": names.take(pa.array(service)),
         "protocol": names.take(pa.array(service)),
         "tls_mode": pa.repeat("starttls", len(flat)),
-        "attempt": pa.repeat(1, len(flat)),
+        "attempt": pa.array(1 + retried),
         "outcome": pa.repeat("ok", len(flat)),
         "stage": pa.repeat("done", len(flat)),
+        "greeting": pa.array(
+            [f"220 mx{key}.example ESMTP Postfix" if at == 1 else None
+             for key, at in zip(flat.tolist(), service.tolist(), strict=True)]
+        ),
+        "software": pa.repeat("Postfix", len(flat)),
         "starttls_offered": pa.repeat(True, len(flat)),
         "tls": _tls(spki, _hex("c", flat), service == 0),
         "ssh": _ssh(spki, service == 0),
+    }  # fmt: skip
+    limited = {name: column.filter(pa.array(retried)) for name, column in answered.items()}
+    count = len(limited["ip"])
+    limited |= {"outcome": pa.repeat("rate_limited", count), "attempt": pa.repeat(1, count)}
+    limited |= {name: pa.nulls(count, answered[name].type) for name in ("greeting", "tls", "ssh")}
+    return {
+        name: pa.concat_arrays([_plain(column), _plain(limited[name]).cast(column.type)])
+        for name, column in answered.items()
     }
-    _write(data, Grab, "grabs", number, columns)
+
+
+def _plain(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _struct(
@@ -157,7 +201,14 @@ def _fields(record: type) -> pa.DataType:
 
 
 def _tls(spki: pa.Array, leaf: pa.Array, missing: npt.NDArray[np.bool_]) -> pa.Array:
-    columns = {"version": pa.repeat(0x0304, len(spki)), "spki_sha256": spki, "leaf_sha256": leaf}
+    transport = np.arange(len(spki)) % round(1 / RSA_TRANSPORT) == 3
+    columns = {
+        "version": pa.array(np.where(transport, 0x0303, 0x0304).astype(np.uint16)),
+        "version_name": pa.array(np.where(transport, "TLSv1.2", "TLSv1.3")),
+        "cipher_suite": pa.array(np.where(transport, 0x009C, 0x1302).astype(np.uint16)),
+        "spki_sha256": spki,
+        "leaf_sha256": leaf,
+    }
     return _struct(_fields(Tls), columns, len(spki), missing)
 
 
@@ -172,4 +223,5 @@ def _ssh(spki: pa.Array, present: npt.NDArray[np.bool_]) -> pa.Array:
     structs = _struct(_fields(SshHostKey), columns, len(keys), np.zeros(len(keys), np.bool_))
     offsets = np.concatenate([[0], np.cumsum(present)])
     lists = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs)
-    return _struct(_fields(Ssh), {"host_keys": lists}, len(spki), ~present)
+    columns = {"protocol_version": pa.repeat("2.0", len(spki)), "host_keys": lists}
+    return _struct(_fields(Ssh), columns, len(spki), ~present)

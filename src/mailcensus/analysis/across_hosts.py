@@ -6,6 +6,8 @@ import ibis
 
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.masks import named, service_pairs
+from mailcensus.analysis.places import member_places, spread
+from mailcensus.analysis.rsa_transport import RSA_TRANSPORT
 
 COMMON_NAMES = 10
 """Common names listed per key or cluster."""
@@ -17,16 +19,23 @@ def shared_keys(evidence: Evidence) -> ibis.Table:
     Returns:
         One row per key, most shared first.
     """
-    keys, ssh_mask = evidence.shown_keys, evidence.ssh_mask
-    shared = keys.filter(keys.hosts >= 2).join(evidence.keys, "key")
-    clusters = evidence.links.select("key", "cluster").distinct()
-    rows = named(shared, evidence.services).join(clusters, "key").left_join(_certificates(evidence), "key")
+    ssh_mask = evidence.ssh_mask
+    rows = named(evidence.cluster_keys, evidence.services).join(evidence.keys, "key")
+    for part in (_spread(evidence), _certificates(evidence), rsa_transport_hosts(evidence)):
+        rows = rows.left_join(part, "key").drop("key_right")
     by_ssh, by_tls = (rows.mask & ssh_mask) != 0, (rows.mask & ~ssh_mask) != 0
     return rows.mutate(
         via=ibis.cases((by_ssh & by_tls, "both"), (by_ssh, "ssh"), else_="tls"),
         certificates=rows.certificates.fill_null(0),
-        common_names=some_names(rows.common_names),
+        rsa_transport_hosts=rows.rsa_transport_hosts.fill_null(0),
+        countries=some_texts(rows.countries),
+        common_names=some_texts(rows.common_names),
     ).order_by(ibis.desc("hosts"), "spki_sha256")
+
+
+def _spread(evidence: Evidence) -> ibis.Table:
+    places = member_places(evidence).drop("cluster")
+    return spread(evidence.links.select("host", "key").join(places, "host"), "key")
 
 
 def most_shared(evidence: Evidence) -> ibis.Table:
@@ -42,17 +51,51 @@ def most_shared(evidence: Evidence) -> ibis.Table:
 
 def _most_shared(evidence: Evidence, via: str) -> ibis.Table:
     mask = evidence.ssh_mask if via == "ssh" else ~evidence.ssh_mask
-    showings = evidence.showings.filter((evidence.showings.mask & mask) != 0)
     hosts = evidence.showing_hosts.filter((evidence.showing_hosts.mask & mask) != 0)
     showing = hosts.aggregate(hosts_showing=hosts.count())
-    counts = showings.group_by("key").agg(hosts=showings.count())
-    highest = counts.filter(counts.hosts == counts.hosts.max().as_scalar())
+    counts = hosts_by_way(evidence).select("key", hosts=f"{via}_hosts")
+    highest = counts.filter((counts.hosts > 0) & (counts.hosts == counts.hosts.max().as_scalar()))
     top = highest.join(evidence.keys, "key").order_by("spki_sha256").limit(1)
-    rows = top.left_join(_certificates(evidence), "key").cross_join(showing)
+    leaves = evidence.certificates.semi_join(top, "key")
+    names = leaves.group_by("key").agg(common_names=names_of(leaves))
+    rows = top.left_join(names, "key").cross_join(showing)
     return rows.select(
         "spki_sha256", "hosts", "hosts_showing", "algorithm", "bits", via=ibis.literal(via),
-        share=rows.hosts / rows.hosts_showing, common_names=some_names(rows.common_names),
+        share=rows.hosts / rows.hosts_showing, common_names=some_texts(rows.common_names),
     )  # fmt: skip
+
+
+def hosts_by_way(evidence: Evidence) -> ibis.Table:
+    """One row per key shown: key, ssh_hosts, tls_hosts, both_hosts (that show it both ways)."""
+    return evidence.once("hosts_by_way", lambda: evidence.dataset.put("hosts_by_way", _by_way(evidence)))
+
+
+def _by_way(evidence: Evidence) -> ibis.Table:
+    """Only keys shown both ways need their hosts counted again; there are few."""
+    keys, ssh_mask = evidence.shown_keys, evidence.ssh_mask
+    by_ssh, by_tls = (keys.mask & ssh_mask) != 0, (keys.mask & ~ssh_mask) != 0
+    one_way = keys.filter(by_ssh != by_tls)
+    showings = evidence.showings.semi_join(keys.filter(by_ssh & by_tls), "key")
+    ssh, tls = (showings.mask & ssh_mask) != 0, (showings.mask & ~ssh_mask) != 0
+    both_ways = showings.group_by("key").agg(
+        ssh_hosts=ssh.sum(), tls_hosts=tls.sum(), both_hosts=(ssh & tls).sum()
+    )
+    is_ssh = (one_way.mask & ssh_mask) != 0
+    single = one_way.select(
+        "key",
+        ssh_hosts=is_ssh.ifelse(one_way.hosts, 0),
+        tls_hosts=is_ssh.ifelse(0, one_way.hosts),
+        both_hosts=ibis.literal(0, "int64"),
+    )
+    return ibis.union(single, both_ways)
+
+
+def rsa_transport_hosts(evidence: Evidence) -> ibis.Table:
+    """Keys used for RSA key transport: key, rsa_transport_hosts."""
+    answers = evidence.answers
+    used = answers.filter(answers.cipher_suite.isin(RSA_TRANSPORT) & answers.key.notnull() & ~answers.again)
+    hosts = used.semi_join(evidence.cluster_keys, "key").select("host", "key").distinct()
+    return hosts.group_by("key").agg(rsa_transport_hosts=hosts.count())
 
 
 def port_pairs(evidence: Evidence) -> ibis.Table:
@@ -104,9 +147,31 @@ def _either_way(masks: ibis.Table, pairs: ibis.Table) -> ibis.Value:
 
 
 def _certificates(evidence: Evidence) -> ibis.Table:
-    """Per key: how many certificates it was shown in, and their common names."""
-    leaves = evidence.certificates
+    """Per shared key: how many certificates it was shown in, and their common names."""
+    leaves = shared_certificates(evidence)
     return leaves.group_by("key").agg(certificates=leaves.count(), common_names=names_of(leaves))
+
+
+def shared_certificates(evidence: Evidence) -> ibis.Table:
+    """One row per certificate with a shared key: key, cluster, certificate, common_name, wildcard."""
+    return evidence.once(
+        "shared_certificates", lambda: evidence.dataset.put("shared_certificates", _shared(evidence))
+    )
+
+
+def _shared(evidence: Evidence) -> ibis.Table:
+    leaves = evidence.certificates.join(evidence.cluster_keys.select("key", "cluster"), "key")
+    return leaves.left_join(wildcards(evidence), "certificate_sha256").select(
+        "key", "cluster", "certificate", "common_name", wildcard=ibis._.wildcard.fill_null(False)
+    )
+
+
+def wildcards(evidence: Evidence) -> ibis.Table:
+    """Certificates with a name that begins with `*.` (RFC 6125 section 6.4.3): certificate_sha256, wildcard."""
+    certificates = evidence.dataset.table("certificates")
+    names = ibis.literal(" ") + certificates.sans.join(" ")
+    wild = certificates.filter(certificates.common_name.startswith("*.") | names.contains(" *."))
+    return wild.select(certificate_sha256="sha256", wildcard=ibis.literal(True))
 
 
 def names_of(leaves: ibis.Table) -> ibis.Value:
@@ -114,6 +179,6 @@ def names_of(leaves: ibis.Table) -> ibis.Value:
     return leaves.common_name.collect(distinct=True).sort()[:COMMON_NAMES]
 
 
-def some_names(names: ibis.Value) -> ibis.Value:
+def some_texts(texts: ibis.Value) -> ibis.Value:
     """An empty list where there are none."""
-    return names.fill_null(ibis.literal([], "array<string>"))
+    return texts.fill_null(ibis.literal([], "array<string>"))

@@ -9,15 +9,26 @@ import ibis
 
 from mailcensus.analysis import (
     across_hosts,
+    causes,
+    cluster_statistics,
+    cluster_words,
     clusters,
     cross_protocol,
+    key_kinds,
+    levels,
+    listeners,
     machines,
     rows,
+    rsa_transport,
+    run_table,
     services,
+    size_two,
     software,
     summary,
     vantage,
     vantage_rows,
+    versions,
+    ways,
     within_host,
 )
 from mailcensus.analysis.evidence import Evidence
@@ -44,6 +55,14 @@ TABLES: tuple[TableSpec, ...] = (
         "The headline numbers. Every share names its denominator.",
         rows.SummaryRow,
         summary.summary,
+    ),
+    TableSpec(
+        "run_table",
+        "The run",
+        "The newest run in one row, as published studies sum up a country. Every share names its denominator in "
+        "its column.",
+        run_table.RunTableRow,
+        run_table.run_table,
     ),
     TableSpec(
         "vantage_verdict",
@@ -77,6 +96,14 @@ TABLES: tuple[TableSpec, ...] = (
         services.services,
     ),
     TableSpec(
+        "listeners",
+        "Listeners",
+        "Hosts that take connections and hosts that show a key, for each service and over all. Shares are of the "
+        "hosts and services that took the connection.",
+        listeners.ListenerRow,
+        listeners.listeners,
+    ),
+    TableSpec(
         "outcomes",
         "Outcomes",
         "How the last grab of each host and service ended. Shares are of the hosts asked for that service.",
@@ -101,6 +128,30 @@ TABLES: tuple[TableSpec, ...] = (
         within_host.within_host,
     ),
     TableSpec(
+        "key_kinds",
+        "Kinds of keys",
+        "One row per service, algorithm and key length. Shares are of the hosts that show any key on the service, "
+        "and of the keys shown on it.",
+        key_kinds.KeyKindRow,
+        key_kinds.key_kinds,
+    ),
+    TableSpec(
+        "levels",
+        "Re-use by address, machine and operator",
+        "HARK at three levels: a key counts as shared where two different addresses, machines (inferred) or ASes "
+        "show it. Shares are of the units and hosts that show a key and whose unit is known.",
+        levels.LevelRow,
+        levels.levels,
+    ),
+    TableSpec(
+        "ways",
+        "Ways of sharing",
+        "One certificate on several hosts, one key in several certificates, or an SSH host key. Shares are of the "
+        "hosts that share a key in any way; a host may share in several ways.",
+        ways.WayRow,
+        ways.ways,
+    ),
+    TableSpec(
         "shared_keys",
         "Keys shared across hosts",
         "One row per key that two or more hosts show, on whatever service; most shared first.",
@@ -121,6 +172,22 @@ TABLES: tuple[TableSpec, ...] = (
         "the other showing it on the other; two hosts that share two keys make two links.",
         rows.PortPairRow,
         across_hosts.port_pairs,
+    ),
+    TableSpec(
+        "versions",
+        "Protocol versions in and out of clusters",
+        "One row per service and version, as negotiated with the study's hello. Shares are of the hosts whose "
+        "version on the service is known: of all, of those that share a key, of those that share none.",
+        versions.VersionRow,
+        versions.versions,
+    ),
+    TableSpec(
+        "rsa_transport",
+        "Shared keys with RSA key transport",
+        "One row per TLS service on which shared keys are shown. Who holds such a key can read recorded sessions. "
+        "Shares are of the hosts that show a shared key on the service, and of these keys.",
+        rsa_transport.RsaTransportRow,
+        rsa_transport.rsa_transport,
     ),
     TableSpec(
         "clusters",
@@ -149,14 +216,59 @@ TABLES: tuple[TableSpec, ...] = (
         "Cluster sizes",
         "How many clusters there are of each size. A host that shares no key is in no cluster.",
         rows.ClusterSizeRow,
-        clusters.cluster_sizes,
+        cluster_statistics.cluster_sizes,
     ),
     TableSpec(
         "cluster_statistics",
         "Cluster statistics",
         "Over clusters, each counted once (not over distinct sizes, nor over hosts).",
         rows.ClusterStatisticRow,
-        clusters.cluster_statistics,
+        cluster_statistics.cluster_statistics,
+    ),
+    TableSpec(
+        "cluster_kinds",
+        "Clusters by TLS and SSH",
+        "Clusters whose shared keys are shown by TLS only, by SSH only, or both ways. Shares are of all clusters, "
+        "and of the hosts in all clusters.",
+        rows.ClusterKindRow,
+        cluster_statistics.cluster_kinds,
+    ),
+    TableSpec(
+        "size_two_patterns",
+        "Clusters of two hosts",
+        "One row per pattern of port pairs that link the two hosts. Shares are of the clusters of two hosts.",
+        rows.SizeTwoRow,
+        size_two.size_two_patterns,
+    ),
+    TableSpec(
+        "cluster_words",
+        "Words in names",
+        "The words that most hosts of a cluster have in their SMTP greeting, certificates and reverse names. "
+        "Shares are of the hosts in the cluster.",
+        cluster_words.ClusterWordRow,
+        cluster_words.cluster_words,
+    ),
+    TableSpec(
+        "cause_summary",
+        "Re-use by cause",
+        "HARK split by the reading of each host's cluster: `share` is of the hosts that showed any key, "
+        "`share_of_sharing` of the hosts in clusters. Keys count by their own reading.",
+        causes.CauseSummaryRow,
+        causes.cause_summary,
+    ),
+    TableSpec(
+        "cluster_causes",
+        "Why clusters share keys",
+        "One row per cluster: a reading, not a proof. What the rules looked at stands beside it.",
+        causes.ClusterCauseRow,
+        causes.cluster_causes,
+    ),
+    TableSpec(
+        "key_causes",
+        "Why keys are shared",
+        "One row per shared key: the reading, how sure it is, and every fact counted over the hosts that show it.",
+        causes.KeyCauseRow,
+        causes.key_causes,
     ),
     TableSpec(
         "machines",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ibis
 
-from mailcensus.analysis.across_hosts import names_of, some_names
+from mailcensus.analysis.across_hosts import names_of, shared_certificates, some_texts
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.masks import named
+from mailcensus.analysis.masks import bit_count, named
+from mailcensus.analysis.places import member_places, spread
 
 
 def clusters(evidence: Evidence) -> ibis.Table:
@@ -15,32 +16,83 @@ def clusters(evidence: Evidence) -> ibis.Table:
     Returns:
         One row per cluster, largest first.
     """
-    links, hosts = evidence.links, evidence.hosts
-    by_cluster = links.group_by("cluster").agg(
-        hosts=links.host.nunique(), mask=links.mask.bit_or(), host=links.host.min()
+    hosts = evidence.hosts
+    rows = named(cluster_profiles(evidence), evidence.services).join(
+        hosts.select("host", first_ip="ip"), "host"
     )
-    rows = named(by_cluster, evidence.services).join(hosts.select("host", first_ip="ip"), "host")
-    rows = rows.join(_keys(evidence), "cluster").left_join(_names(evidence), "cluster")
-    return rows.mutate(common_names=some_names(rows.common_names)).order_by("cluster")
+    rows = rows.join(evidence.keys.select("key", largest_key="spki_sha256"), "key")
+    return rows.order_by("cluster")
+
+
+def cluster_profiles(evidence: Evidence) -> ibis.Table:
+    """What `clusters` says, with the smallest host and the largest key as numbers: host, key, mask."""
+    return evidence.once(
+        "cluster_profiles", lambda: evidence.dataset.put("cluster_profiles", _profiles(evidence))
+    )
+
+
+def _profiles(evidence: Evidence) -> ibis.Table:
+    members = evidence.cluster_members
+    rows = members.group_by("cluster").agg(
+        hosts=members.count(), mask=members.mask.bit_or(), host=members.host.min()
+    )
+    for part in (_keys(evidence), spread(member_places(evidence), "cluster"), _host_ports(evidence)):
+        rows = rows.join(part, "cluster")
+    for part in (_keys_shown(evidence), _certificates(evidence)):
+        rows = rows.left_join(part, "cluster").drop("cluster_right")
+    counts = ("ssh_keys_shown", "tls_keys_shown", "certificates", "wildcard_certificates")
+    return rows.mutate(
+        kind=ibis.cases((rows.tls_keys == 0, "ssh"), (rows.ssh_keys == 0, "tls"), else_="both"),
+        countries=some_texts(rows.countries),
+        common_names=some_texts(rows.common_names),
+        **{name: rows[name].fill_null(0) for name in counts},
+    )
 
 
 def _keys(evidence: Evidence) -> ibis.Table:
     """Per cluster: its shared keys counted, and the one most hosts show (of several, the first by name)."""
-    clusters = evidence.links.select("key", "cluster").distinct()
-    keys = evidence.shown_keys.join(clusters, "key").join(evidence.keys, "key")
-    most_first = [keys.hosts.desc(), keys.spki_sha256.asc()]
-    return keys.group_by("cluster").agg(
+    keys, ssh_mask = evidence.cluster_keys, evidence.ssh_mask
+    counts = keys.group_by("cluster").agg(
         keys=keys.count(),
-        ssh_keys=((keys.mask & evidence.ssh_mask) != 0).sum(),
-        tls_keys=((keys.mask & ~evidence.ssh_mask) != 0).sum(),
-        largest_key=keys.spki_sha256.first(order_by=most_first),
+        ssh_keys=((keys.mask & ssh_mask) != 0).sum(),
+        tls_keys=((keys.mask & ~ssh_mask) != 0).sum(),
         largest_key_hosts=keys.hosts.max(),
+    )
+    largest = keys.join(counts.select("cluster", hosts="largest_key_hosts"), ["cluster", "hosts"])
+    named_keys = largest.join(evidence.keys.select("key", "spki_sha256"), "key")
+    first = named_keys.group_by("cluster").agg(key=named_keys.key.argmin(named_keys.spki_sha256))
+    return counts.join(first, "cluster")
+
+
+def _host_ports(evidence: Evidence) -> ibis.Table:
+    shown = evidence.showing_hosts.select("host", shown="mask")
+    members = evidence.cluster_members.select("host", "cluster").join(shown, "host")
+    ssh_mask = evidence.ssh_mask
+    return members.group_by("cluster").agg(
+        host_ports=bit_count(members.shown).sum(),
+        ssh_host_ports=bit_count(members.shown & ssh_mask).sum(),
+        tls_host_ports=bit_count(members.shown & ~ssh_mask).sum(),
     )
 
 
-def _names(evidence: Evidence) -> ibis.Table:
-    leaves = evidence.certificates.join(evidence.links.select("key", "cluster").distinct(), "key")
-    return leaves.group_by("cluster").agg(common_names=names_of(leaves))
+def _keys_shown(evidence: Evidence) -> ibis.Table:
+    """Keys of each cluster's hosts, shared or not. A key has one cluster, so keys are counted, not showings."""
+    showings = evidence.showings.join(evidence.cluster_members.select("host", "cluster"), "host")
+    keys = showings.group_by("key").agg(cluster=showings.cluster.min(), mask=showings.mask.bit_or())
+    ssh_mask = evidence.ssh_mask
+    return keys.group_by("cluster").agg(
+        ssh_keys_shown=((keys.mask & ssh_mask) != 0).sum(),
+        tls_keys_shown=((keys.mask & ~ssh_mask) != 0).sum(),
+    )
+
+
+def _certificates(evidence: Evidence) -> ibis.Table:
+    leaves = shared_certificates(evidence)
+    return leaves.group_by("cluster").agg(
+        certificates=leaves.count(),
+        wildcard_certificates=leaves.wildcard.sum(),
+        common_names=names_of(leaves),
+    )
 
 
 def cluster_hosts(evidence: Evidence) -> ibis.Table:
@@ -49,9 +101,7 @@ def cluster_hosts(evidence: Evidence) -> ibis.Table:
     Returns:
         One row per host, by cluster and then by address.
     """
-    links = evidence.links
-    hosts = links.group_by("cluster", "host").agg(keys=links.count(), mask=links.mask.bit_or())
-    rows = named(hosts, evidence.services).join(evidence.hosts, "host")
+    rows = named(evidence.cluster_members, evidence.services).join(evidence.hosts, "host")
     return rows.order_by("cluster", "host")
 
 
@@ -64,57 +114,3 @@ def cluster_links(evidence: Evidence) -> ibis.Table:
     rows = named(evidence.links, evidence.services)
     rows = rows.join(evidence.hosts, "host").join(evidence.keys, "key")
     return rows.order_by("cluster", "host", "spki_sha256")
-
-
-def cluster_sizes(evidence: Evidence) -> ibis.Table:
-    """Clusters by number of hosts.
-
-    Returns:
-        One row per size that occurs, smallest first.
-    """
-    sizes = _sizes(evidence)
-    rows = sizes.group_by("size").agg(clusters=sizes.count())
-    return rows.mutate(hosts=rows["size"] * rows.clusters).order_by("size")
-
-
-def cluster_statistics(evidence: Evidence) -> ibis.Table:
-    """Statistics of cluster sizes, over clusters: each cluster counts once, whatever its size.
-
-    Returns:
-        One row per statistic; all but the counts are null when there is no cluster.
-    """
-    sizes = _sizes(evidence)
-    size = sizes["size"]
-    # fmt: off
-    statistics = (
-        (size.count(),            "clusters", "clusters of two or more hosts"),
-        (size.sum().fill_null(0), "hosts",    "hosts in clusters"),
-        (size.max(),              "biggest",  "hosts in the biggest cluster"),
-        (size.mean(),             "mean",     "mean size of a cluster"),
-        (size.quantile(0.5),      "median",   "median size of a cluster"),
-        (size.quantile(0.25),     "p25",      "25th percentile of size, interpolated"),
-        (size.quantile(0.75),     "p75",      "75th percentile of size, interpolated"),
-        (size.quantile(0.9),      "p90",      "90th percentile of size, interpolated"),
-        (size.quantile(0.99),     "p99",      "99th percentile of size, interpolated"),
-    )
-    # fmt: on
-    rows = [_statistic(sizes, place, *statistic) for place, statistic in enumerate(statistics)]
-    modes = _modes(sizes)
-    mode = (modes["size"].min(), "mode", "most frequent size; the smallest of several")
-    return ibis.union(*rows, _statistic(modes, len(rows), *mode)).order_by("place")
-
-
-def _statistic(table: ibis.Table, place: int, value: ibis.Value, name: str, definition: str) -> ibis.Table:
-    row = table.aggregate(value=value.cast("float64"))
-    return row.mutate(place=place, name=ibis.literal(name), definition=ibis.literal(definition))
-
-
-def _modes(sizes: ibis.Table) -> ibis.Table:
-    """The sizes that most clusters have."""
-    counted = sizes.group_by("size").agg(clusters=sizes.count())
-    return counted.filter(counted.clusters == counted.clusters.max().as_scalar())
-
-
-def _sizes(evidence: Evidence) -> ibis.Table:
-    links = evidence.links
-    return links.group_by("cluster").agg(size=links.host.nunique())

@@ -77,6 +77,8 @@ class Evidence:
     """The showings of shared keys: host, key, mask, cluster."""
     cluster_keys: ibis.Table
     """One row per shared key: key, cluster, hosts, mask."""
+    cluster_members: ibis.Table
+    """One row per host that shows a shared key: host, cluster, keys (shared ones), mask (of shared keys)."""
     leaves: ibis.Table
     """One row per (host, certificate shown as a leaf): host, key, certificate."""
     certificates: ibis.Table
@@ -122,7 +124,7 @@ def gather(dataset: Dataset) -> Evidence:
         software=dataset.put("software", _software(grabs)),
         greetings=_greetings(dataset.table("grabs"), run_id),
         hosts=hosts,
-        host_facts=dataset.put("host_facts", _host_facts(dataset, run_id, hosts)),
+        host_facts=_host_facts(dataset, run_id, hosts),
         keys=shown.keys,
         answers=shown.answers,
         showings=showings,
@@ -132,6 +134,7 @@ def gather(dataset: Dataset) -> Evidence:
         shown_keys=shown_keys,
         links=links,
         cluster_keys=dataset.put("cluster_keys", _cluster_keys(links, shown_keys)),
+        cluster_members=dataset.put("cluster_members", _cluster_members(links)),
         leaves=leaves,
         certificates=dataset.put("certificates_shown", _certificates(leaves, shown)),
         ssh_mask=services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0,
@@ -193,16 +196,22 @@ def _software(grabs: ibis.Table) -> ibis.Table:
 
 
 def _host_facts(dataset: Dataset, run_id: str | None, hosts: ibis.Table) -> ibis.Table:
-    """What others know about each host; the newest look-up counts."""
+    """What others know about each host; where it was looked up more than once, the newest counts."""
     facts = of_run(dataset.table("hosts"), run_id)
-    newest = facts.group_by("ip").agg(
-        **{
-            name: facts[name].first(order_by=facts.looked_up_at.desc(), include_null=True)
-            for name in ("country", "asn", "as_org", "ptr")
-        }
-    )
-    known = newest.mutate(asn=newest.asn.cast("int64"))
-    return hosts.left_join(known, "ip").select("host", "country", "asn", "as_org", "ptr")
+    known = dataset.put("host_facts", _with_facts(hosts, facts))
+    if _count(known) == _count(hosts):
+        return known
+    newest = facts.group_by("ip").agg(looked_up_at=facts.looked_up_at.max())
+    return dataset.put("host_facts", _with_facts(hosts, facts.semi_join(newest, ["ip", "looked_up_at"])))
+
+
+def _with_facts(hosts: ibis.Table, facts: ibis.Table) -> ibis.Table:
+    named = facts.select("ip", "country", "as_org", "ptr", asn=facts.asn.cast("int64"))
+    return hosts.left_join(named, "ip").select("host", "country", "asn", "as_org", "ptr")
+
+
+def _count(table: ibis.Table) -> int:
+    return int(table.count().to_pyarrow().as_py())
 
 
 def _showings(answers: ibis.Table) -> ibis.Table:
@@ -224,6 +233,12 @@ def _links(showings: ibis.Table, shown_keys: ibis.Table) -> pa.Table:
 def _cluster_keys(links: ibis.Table, shown_keys: ibis.Table) -> ibis.Table:
     clusters = links.group_by("key").agg(cluster=links.cluster.min())
     return clusters.join(shown_keys, "key")
+
+
+def _cluster_members(links: ibis.Table) -> ibis.Table:
+    return links.group_by("host").agg(
+        cluster=links.cluster.min(), keys=links.count(), mask=links.mask.bit_or()
+    )
 
 
 def _certificates(leaves: ibis.Table, shown: Shown) -> ibis.Table:

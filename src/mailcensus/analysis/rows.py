@@ -138,7 +138,11 @@ class SharedKeyRow:
     algorithm: Algorithm
     bits: Bits
     curve: Annotated[str | None, Column("named curve")]
+    machines: Annotated[int, Column("machines that its hosts are inferred to be")]
+    ases: Annotated[int, Column("different ASes of its hosts; 0: no AS is known")]
+    countries: Annotated[tuple[str, ...], Column("countries of its hosts, as far as known")]
     certificates: Annotated[int, Column("different certificates it was shown in")]
+    rsa_transport_hosts: Annotated[int, Column("hosts that used it for RSA key transport")]
     common_names: Names
 
 
@@ -178,10 +182,22 @@ class ClusterRow:
 
     cluster: Cluster
     hosts: Annotated[int, Column("hosts in it; two at least")]
+    machines: Annotated[int, Column("machines its hosts are inferred to be")]
+    ases: Annotated[int, Column("different ASes of its hosts; 0: no AS is known")]
+    as_unknown: Annotated[int, Column("its hosts whose AS is not known")]
+    countries: Annotated[tuple[str, ...], Column("countries of its hosts, as far as known")]
     keys: Annotated[int, Column("shared keys that link them")]
     ssh_keys: Annotated[int, Column("of these: shown by SSH")]
     tls_keys: Annotated[int, Column("of these: shown by TLS")]
+    kind: Annotated[str, Column("tls, ssh or both: how its shared keys are shown")]
     services: Services
+    host_ports: Annotated[int, Column("hosts and services that show a key, shared or not")]
+    ssh_host_ports: Annotated[int, Column("of these: SSH")]
+    tls_host_ports: Annotated[int, Column("of these: TLS")]
+    ssh_keys_shown: Annotated[int, Column("different keys that its hosts show by SSH, shared or not")]
+    tls_keys_shown: Annotated[int, Column("different keys that its hosts show by TLS, shared or not")]
+    certificates: Annotated[int, Column("different certificates with its shared keys")]
+    wildcard_certificates: Annotated[int, Column("of these: with a wildcard name")]
     first_ip: Annotated[str, Column("its numerically smallest address")]
     largest_key: Annotated[str, Column("canonical key that most of its hosts show")]
     largest_key_hosts: Annotated[int, Column("hosts that show it")]
@@ -224,9 +240,40 @@ class ClusterSizeRow:
 class ClusterStatisticRow:
     """One statistic over clusters, each cluster counted once."""
 
-    name: Annotated[str, Column("clusters, hosts, biggest, mean, median, mode, p25, p75, p90, p99")]
+    name: Annotated[
+        str, Column("clusters, hosts, biggest, mean, standard_deviation, median, mode, p10 to p99, gini")
+    ]
     value: Annotated[float | None, Column("the number; null: there are no clusters")]
     definition: Annotated[str, Column("what it is")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterKindRow:
+    """Clusters by how their shared keys are shown."""
+
+    kind: Annotated[str, Column("tls, ssh or both")]
+    clusters: Annotated[int, Column("clusters of this kind")]
+    clusters_share: Annotated[float | None, Column("clusters / all clusters")]
+    hosts: Annotated[int, Column("hosts in them")]
+    hosts_share: Annotated[float | None, Column("hosts / hosts in all clusters")]
+    keys: Annotated[int, Column("shared keys in them")]
+    biggest: Annotated[int | None, Column("hosts in the biggest of them")]
+    biggest_cluster: Annotated[int | None, Column("its number")]
+    across_ases: Annotated[int, Column("clusters with hosts in two or more ASes, as far as these are known")]
+    across_countries: Annotated[int, Column("clusters with hosts in two or more countries, as far as known")]
+    median: Annotated[float | None, Column("median size of such a cluster")]
+    mean: Annotated[float | None, Column("mean size of such a cluster")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeTwoRow:
+    """One pattern of ports in clusters of two hosts."""
+
+    pattern: Annotated[tuple[str, ...], Column("pairs of ports that link the two hosts, by port")]
+    clusters: Annotated[int, Column("clusters of two hosts linked so, and on no other pair")]
+    clusters_of_two: Annotated[int, Column("clusters of two hosts")]
+    share: Annotated[float, Column("clusters / clusters_of_two")]
+    keys: Annotated[int, Column("shared keys in these clusters")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,8 +127,8 @@ def _keys(evidence: Evidence) -> ibis.Table:
 
 
 def _clusters(evidence: Evidence) -> ibis.Table:
-    links = evidence.links
-    clusters = links.group_by("cluster").agg(hosts=links.host.nunique())
+    members = evidence.cluster_members
+    clusters = members.group_by("cluster").agg(hosts=members.count())
     return clusters.aggregate(
         clusters=clusters.count(),
         hosts_sharing=clusters.hosts.sum().fill_null(0),
