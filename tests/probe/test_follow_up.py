@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from dns_server import name_server, records
 from mailcensus.dataset.first_grabs import FirstGrab
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.probe.followups import followups_of
-from mailcensus.probe.server_names import read_server_names
+from mailcensus.probe.resolver import Resolver
+from mailcensus.probe.server_names import ptr_name, read_server_names
 from mailcensus.study import Study, StudyError
 from mailcensus.study.settings import FollowupsSection
 from mailcensus.wire.host_names import host_names_in
@@ -200,3 +202,12 @@ def test_a_study_without_follow_ups_asks_nothing_again(tmp_path: Path) -> None:
     collected(study, [HOST])
     followed_up(study)
     assert table(study, "followups") == table(study, "enumerations") == []
+
+
+def test_reverse_names_come_from_the_study_s_own_resolver_where_it_names_one() -> None:
+    reverse = "1.0.0.127.in-addr.arpa"
+    zone = {f"{reverse} PTR": records(f"{reverse}. 60 IN PTR b.example.", f"{reverse}. 60 IN PTR a.example.")}
+    with name_server(zone) as server:
+        resolver = Resolver([server.resolver], 1_000)
+        assert asyncio.run(ptr_name(HOST, resolver)) == "a.example"
+        assert asyncio.run(ptr_name("127.0.0.2", resolver)) is None

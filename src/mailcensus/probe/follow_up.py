@@ -18,8 +18,9 @@ from mailcensus.probe.door import open_door
 from mailcensus.probe.enumeration import Enumerator
 from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followups_of
 from mailcensus.probe.grab import Grabber
+from mailcensus.probe.resolver import Resolver
 from mailcensus.probe.server_names import ptr_name, read_server_names
-from mailcensus.study import Study, StudyError
+from mailcensus.study import Settings, Study, StudyError
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 STAGE = "follow_up"
@@ -66,7 +67,8 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     slots = asyncio.Semaphore(settings.politeness.in_flight)
     try:
         async with open_door(study, run) as dialer:
-            asker = _Asker(Grabber(settings, run.run_id, dialer), recorder, settings.followups.pause_s)
+            grabber = Grabber(settings, run.run_id, dialer)
+            asker = _Asker(grabber, recorder, _resolver(settings), settings.followups.pause_s)
 
             async def ask_host(host: _Host, _group: asyncio.TaskGroup) -> None:
                 await asker.ask(host, progress)
@@ -84,12 +86,21 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     run.finish(stage_row(run, STAGE, settings, asked=progress.asked, hello_profile=profile))
 
 
+def _resolver(settings: Settings) -> Resolver | None:
+    """The study's own resolvers, where it names some."""
+    facts = settings.facts
+    return Resolver(facts.resolvers, facts.queries_per_s) if facts.resolvers else None
+
+
 class _Asker:
     """Asks one host its follow-ups, one after the other, with pauses."""
 
-    def __init__(self, grabber: Grabber, recorder: Recorder, pause_s: float) -> None:
+    def __init__(
+        self, grabber: Grabber, recorder: Recorder, resolver: Resolver | None, pause_s: float
+    ) -> None:
         self._grabber = grabber
         self._recorder = recorder
+        self._resolver = resolver
         self._pause_s = pause_s
 
     async def ask(self, host: _Host, progress: FollowupProgress) -> None:
@@ -107,7 +118,7 @@ class _Asker:
                 self._recorder.add_enumeration(row)
             return
         if ask.purpose == SNI_PTR:
-            name = await ptr_name(ip)
+            name = await ptr_name(ip, self._resolver)
             if name is None:
                 return
             special = {"server_name": name}

@@ -7,13 +7,20 @@ import socket
 from pathlib import Path
 
 from mailcensus.population.address import parse_address
+from mailcensus.probe.resolver import Resolver
 from mailcensus.study import StudyError
 
 _LOOKUP_S = 10.0
 
 
-async def ptr_name(ip: str) -> str | None:
-    """The name that the system's resolver gives an address; None where it gives none in time."""
+async def ptr_name(ip: str, resolver: Resolver | None) -> str | None:
+    """The name of an address, of several the first by alphabet; None where none comes in time.
+
+    Args:
+        resolver: whom to ask; None: whatever this system does, /etc/hosts included.
+    """
+    if resolver is not None:
+        return next(iter((await resolver.reverse_names(ip)).values), None)
     loop = asyncio.get_running_loop()
     try:
         name, _ = await asyncio.wait_for(loop.getnameinfo((ip, 0), socket.NI_NAMEREQD), _LOOKUP_S)
