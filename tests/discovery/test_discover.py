@@ -343,7 +343,7 @@ def test_who_does_not_answer_is_tried_again_after_a_pause_and_then_given_up() ->
     assert frontier.checkpoint == 4
     times = {ip: [at for other, _, at in network.tries if other == ip] for ip in "abcd"}
     assert [len(times[ip]) for ip in "abcd"] == [2, 3, 3, 1]
-    assert all(later - earlier >= 0.02 for ats in times.values() for earlier, later in pairwise(ats))
+    assert all(later - earlier > 0.018 for ats in times.values() for earlier, later in pairwise(ats))
 
 
 def test_each_port_is_asked_and_only_the_silent_one_again() -> None:

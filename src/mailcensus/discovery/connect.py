@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -46,6 +46,11 @@ class Tally:
     def asked(self) -> int:
         """What a SYN was sent to, or would have been if there had been a route."""
         return self.hits + self.refused + self.timeouts + self.unreachable + self.unanswered
+
+    def add(self, more: Tally) -> None:
+        """Count what came of others too."""
+        for field in fields(Tally):
+            setattr(self, field.name, getattr(self, field.name) + getattr(more, field.name))
 
 
 class Answer(Enum):
@@ -123,7 +128,7 @@ class ConnectSweep:
 
     async def _is_silent(self, ip: str, port: int) -> bool:
         """Ask, hand on a hit, and count what came of it unless it is silence."""
-        answer, rtt_ms = await self._ask(ip, port)
+        answer, rtt_ms = await connect_once(self._dialer, ip, port, self._settings.timeout_s)
         if answer is Answer.TIMEOUT:
             return True
         if answer is Answer.HIT:
@@ -140,22 +145,27 @@ class ConnectSweep:
         setattr(self.tally, answer.value, getattr(self.tally, answer.value) + 1)
         return False
 
-    async def _ask(self, ip: str, port: int) -> tuple[Answer, float | None]:
-        """One connect: what came of it, and how long the handshake took."""
-        try:
-            async with self._dialer.admit(ip) as turn:
-                await turn.dial(port, self._settings.timeout_s, asyncio.Protocol)
-        except Excluded:
-            return Answer.EXCLUDED, None
-        except TimeoutError:
-            return Answer.TIMEOUT, None
-        except ConnectionError:
-            return Answer.REFUSED, None
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise StageFailed(
-                    f"this machine cannot open more connections ({error.strerror}); lower politeness.in_flight "
-                    "in study.toml or raise the system's limit (ulimit -n), then run the same command again"
-                ) from None
-            return Answer.UNREACHABLE, None
-        return Answer.HIT, turn.connect_ms
+
+async def connect_once(dialer: Dialer, ip: str, port: int, timeout_s: float) -> tuple[Answer, float | None]:
+    """One connect: what came of it, and how long the handshake took in ms.
+
+    Raises:
+        StageFailed: this machine cannot open connections any more.
+    """
+    try:
+        async with dialer.admit(ip) as turn:
+            await turn.dial(port, timeout_s, asyncio.Protocol)
+    except Excluded:
+        return Answer.EXCLUDED, None
+    except TimeoutError:
+        return Answer.TIMEOUT, None
+    except ConnectionError:
+        return Answer.REFUSED, None
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise StageFailed(
+                f"this machine cannot open more connections ({error.strerror}); lower politeness.in_flight "
+                "in study.toml or raise the system's limit (ulimit -n), then run the same command again"
+            ) from None
+        return Answer.UNREACHABLE, None
+    return Answer.HIT, turn.connect_ms

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from mailcensus.dataset.hits import HitSink
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.discovery.canaries import canary_watch
+from mailcensus.discovery.packets import discover_by_packets
 from mailcensus.discovery.stage import Progress, discover
 from mailcensus.model import Hit
 from mailcensus.population import load_population
@@ -60,7 +61,8 @@ async def discover_in_run(
         door.exclusions.count_in(population.everyone)
         canaries = canary_watch(study, door, sink.add, run_id=run.run_id, position=position, way=way)
         with canaries or nullcontext():
-            tally = await discover(
+            sweep = discover if study.settings.discovery.engine == "connect" else discover_by_packets
+            tally = await sweep(
                 study,
                 population,
                 door,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Protocol
 
 from mailcensus.discovery.canaries import CanaryWatch
@@ -42,6 +42,18 @@ class HitSink(Protocol):
 
     def checkpoint(self, position: int) -> None:
         """All positions before this one are done with, and their hits have been added: store both, hits first."""
+
+
+class Reached(Protocol):
+    """How far a sweep has come; `Frontier` is one."""
+
+    @property
+    def checkpoint(self) -> int:
+        """All positions before this one are done with."""
+
+    @property
+    def count(self) -> int:
+        """How many positions are done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,7 @@ async def discover(
     make_room_for(study.settings.politeness.in_flight)
     total = population.order.positions
     tally, position = Tally(), start_at
-    watch = _Watch(total, sink, on_progress, canaries, start_at)
+    watch = Watch(total, sink, on_progress, canaries, start_at)
     if canaries is not None and position < total:
         await canaries.begin(position)
     while True:
@@ -100,7 +112,7 @@ async def discover(
             await _run(sweep, min(study.settings.politeness.in_flight, total - position), watch, canaries)
         finally:
             watch.store()
-        _add(tally, sweep.tally)
+        tally.add(sweep.tally)
         if canaries is None or position >= total:
             break
         position = await canaries.judge(frontier.checkpoint, targets.reached)
@@ -111,7 +123,7 @@ async def discover(
     return tally
 
 
-async def _run(sweep: ConnectSweep, workers: int, watch: _Watch, canaries: CanaryWatch | None) -> None:
+async def _run(sweep: ConnectSweep, workers: int, watch: Watch, canaries: CanaryWatch | None) -> None:
     """Run the workers to their end, or until there is doubt.
 
     Whatever goes wrong in one of them, or in the watch, ends all and surfaces.
@@ -134,11 +146,6 @@ async def _run(sweep: ConnectSweep, workers: int, watch: _Watch, canaries: Canar
 
 async def _all_of(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
-
-
-def _add(tally: Tally, more: Tally) -> None:
-    for field in fields(Tally):
-        setattr(tally, field.name, getattr(tally, field.name) + getattr(more, field.name))
 
 
 class _Sent:
@@ -166,7 +173,7 @@ class _Sent:
             yield target
 
 
-class _Watch:
+class Watch:
     """Tells the sink and whoever looks on how far the sweep has come."""
 
     def __init__(
@@ -177,7 +184,7 @@ class _Watch:
         canaries: CanaryWatch | None,
         start_at: int,
     ) -> None:
-        self._frontier = Frontier(iter(()), start_at, total)
+        self._frontier: Reached = Frontier(iter(()), start_at, total)
         self._total = total
         self._sink = sink
         self._on_progress = on_progress
@@ -190,7 +197,7 @@ class _Watch:
         """All positions before this one are done with."""
         return self._frontier.checkpoint
 
-    def follow(self, frontier: Frontier) -> None:
+    def follow(self, frontier: Reached) -> None:
         """Watch a sweep that begins."""
         self._frontier = frontier
 

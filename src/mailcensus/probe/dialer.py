@@ -98,6 +98,10 @@ class Dialer:
         """
         return Turn(self, ip)
 
+    def set_aside(self, connections_per_s: float) -> None:
+        """Leave so much of the rate to somebody who asks without the dialer; 0: nothing."""
+        self._politeness.set_aside(connections_per_s)
+
     @property
     def watches_names(self) -> bool:
         """Whether names that hosts give themselves are of interest to `name_seen`."""

@@ -114,6 +114,7 @@ class Politeness:
             as_of: tells the system of a network; needed where the study limits systems.
         """
         self._clock = clock
+        self._settings = settings
         self._network_limit = Limit.of(settings.prefix_connections_per_s, settings.prefix_connections)
         as_rate = settings.as_connections_per_s
         self._as_limit = None if as_rate is None else Limit.of(as_rate, settings.in_flight)
@@ -136,6 +137,11 @@ class Politeness:
     def remembered(self) -> int:
         """How many addresses, networks and systems are kept in mind."""
         return len(self._addresses) + len(self._networks) + len(self._systems)
+
+    def set_aside(self, connections_per_s: float) -> None:
+        """From now on let so many fewer start in a second over everything, though at least a hundredth; 0: none."""
+        rate, open_ = self._settings.connections_per_s, self._settings.in_flight
+        self._root.limit = Limit.of(max(rate - connections_per_s, rate / 100), open_)
 
     def ask(self, version: int, value: int) -> Ticket:
         """Ask for a turn to connect to an address.
