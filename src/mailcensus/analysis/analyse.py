@@ -7,18 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mailcensus.analysis.catalogue import TABLES, TableSpec
+from mailcensus.analysis.csv_lists import flat
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import schema_of
 from mailcensus.study import StageFailed, StudyError
-
-LIST_SEPARATOR = " "
-"""Between the members of a list in CSV."""
 
 
 def analyse(dataset: Dataset) -> dict[str, pa.Table]:
@@ -73,12 +70,3 @@ def read_tables(directory: Path) -> dict[str, pa.Table]:
         raise StudyError(
             f"{error.filename or directory}: no such table yet; run: mailcensus analyse"
         ) from None
-
-
-def flat(table: pa.Table) -> pa.Table:
-    """A table for CSV: lists become text, their members in order with a space between."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_list(field.type):
-            texts = table.column(place).cast(pa.list_(pa.string()))
-            table = table.set_column(place, field.name, pc.binary_join(texts, LIST_SEPARATOR))
-    return table

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mailcensus.analysis.csv_lists import joined
 from mailcensus.report.visible import csv_cell
 
 Value = str | int | float | bool | datetime | Sequence[str | int] | None
@@ -29,7 +30,7 @@ def rows_of(table: pa.Table) -> Iterable[tuple[Value, ...]]:
 
 
 def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
-    """Write rows as UTF-8 CSV, RFC 4180. Lists are joined by '; '; an unknown value is an empty cell."""
+    """Write rows as UTF-8 CSV, RFC 4180. Lists as `joined` has them; an unknown value is an empty cell."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -48,4 +49,4 @@ def _cell(value: Value) -> str:
         return repr(value)
     if isinstance(value, datetime):
         return value.isoformat()
-    return csv_cell("; ".join(str(item) for item in value))
+    return csv_cell(joined(value))
