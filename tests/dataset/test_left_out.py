@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mailcensus.dataset.left_out import dataset_of, excluded_later
+from mailcensus.dataset.left_out import dataset_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.pending import execute
 from mailcensus.dataset.recorder import Recorder
-from mailcensus.model import Grab, Hit, Observation, Tls
+from mailcensus.model import Grab, Hit, Observation, SentToNetwork, Tls
 from mailcensus.population import Exclusions
 from mailcensus.study import Settings, Study
 from mailcensus.wire.certificates import parse_certificate
-from observations import certificate, grab, hit, ip
+from observations import START, certificate, grab, hit, ip
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def exclude(study: Study, *entries: str) -> None:
 
 
 def test_nobody_is_left_out_where_nobody_opted_out(study: Study) -> None:
-    assert excluded_later(study) == frozenset()
+    assert dataset_of(study).left_out == frozenset()
     assert dataset_of(study).table("grabs").count().to_pyarrow().as_py() == 4
 
 
@@ -73,5 +73,12 @@ def test_hosts_that_named_themselves_under_an_excluded_domain_are_left_out(
 
     monkeypatch.setattr(DomainResolver, "addresses_of", lambda self, domain: DomainAddresses(PrefixSet()))
     exclude(study, *entries)
-    assert excluded_later(study) == expected
+    assert dataset_of(study).left_out == expected
     assert Exclusions.of_study(study).domains
+
+
+def test_networks_of_the_ledger_in_which_anybody_is_excluded_are_not_to_be_named(study: Study) -> None:
+    row = SentToNetwork(run_id="r", hour=START, network="127.0.0.0/24", attempts=9, peak_per_s=1)
+    PartWriter(study.data, "politeness", SentToNetwork).write([row, replace(row, network="127.0.1.0/24")])
+    exclude(study, ip(1))
+    assert dataset_of(study).left_out_networks == {"127.0.0.0/24"}

@@ -18,6 +18,8 @@ from mailcensus.analysis import (
     levels,
     listeners,
     machines,
+    noise,
+    politeness,
     rows,
     rsa_transport,
     run_table,
@@ -298,5 +300,67 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per host and key.",
         rows.CrossProtocolHostRow,
         cross_protocol.cross_protocol_hosts,
+    ),
+    TableSpec(
+        "discovery",
+        "Discovery, raw and corrected",
+        "Who answered, and how many of these answer on any port. The noise share is of the random sample that was "
+        "asked on every noise port; its interval is a 95 % one. Where hits themselves were asked on these ports, "
+        "those that answered all are marked.",
+        noise.DiscoveryRow,
+        noise.discovery,
+    ),
+    TableSpec(
+        "noise_ports",
+        "Noise by port",
+        "Ports on which hardly anybody listens, asked of a random sample. Shares are of the addresses asked.",
+        noise.NoisePortRow,
+        noise.noise_ports,
+    ),
+    TableSpec(
+        "noise_hits",
+        "Hits that answer on any port",
+        "One row per hit that took a connection on every noise port: a middlebox or tarpit more likely than a "
+        "mail host.",
+        noise.NoiseHitRow,
+        noise.noise_hits,
+    ),
+    TableSpec(
+        "ledger_hours",
+        "What was sent, by hour",
+        "Connections begun by all stages, each counted as it began.",
+        politeness.LedgerHourRow,
+        politeness.ledger_hours,
+    ),
+    TableSpec(
+        "ledger_peaks",
+        "Peaks, and what the study allows",
+        "The most there was of each within the run.",
+        politeness.LedgerPeakRow,
+        politeness.ledger_peaks,
+    ),
+    TableSpec(
+        "ledger_networks",
+        "Networks that were sent most",
+        "At most 1,000. Networks in which somebody has opted out since are left out here and counted in the other "
+        "tables.",
+        politeness.LedgerNetworkRow,
+        politeness.ledger_networks,
+    ),
+    TableSpec(
+        "ledger_systems",
+        "Autonomous systems that were sent most",
+        "At most 1,000, by the study's AS database; a network belongs to the system of its first address. Shares "
+        "are of all connections begun.",
+        politeness.LedgerSystemRow,
+        politeness.ledger_systems,
+    ),
+    TableSpec(
+        "exclusions",
+        "Exclusions",
+        "What the exclusion files left out of the population, and what they stopped while the run went on. Whom "
+        "they name stands in the files alone.",
+        politeness.ExclusionRow,
+        politeness.exclusions,
     ),
 )

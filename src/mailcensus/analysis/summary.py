@@ -30,6 +30,7 @@ HEADLINES: tuple[Headline, ...] = (
     Headline("hits_estimated",        "sampled_from",      "hits there would be among all of these, by the sample"),
     Headline("hits_estimated_low",    "sampled_from",      "lower end of the 95 % interval of that (Wilson's)"),
     Headline("hits_estimated_high",   "sampled_from",      "upper end of the 95 % interval of that (Wilson's)"),
+    Headline("excluded_later",        None,                "addresses asked and excluded since: in no other table"),
     Headline("hosts_asked",           None,                "hosts asked for any service"),
     Headline("hosts_connected",       "hosts_asked",       "hosts that took a connection on any service"),
     Headline("hosts_with_key",        "hosts_connected",   "hosts that showed any key"),
@@ -84,7 +85,10 @@ def _values(evidence: Evidence) -> ibis.Table:
 def _discovered(evidence: Evidence) -> ibis.Table:
     discovery = evidence.runs.filter(evidence.runs.stage == "discover")
     asked = discovery.aggregate(addresses_asked=discovery.asked.max())
-    return asked.cross_join(evidence.hits.aggregate(hits=evidence.hits.ip.nunique()))
+    hits = evidence.hits.aggregate(
+        hits=evidence.hits.ip.nunique(), excluded_later=ibis.literal(len(evidence.dataset.left_out))
+    )
+    return asked.cross_join(hits)
 
 
 def _sample(evidence: Evidence) -> dict[str, ibis.Value]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from mailcensus.dataset.named_hosts import hosts_named_under
+from mailcensus.dataset.seen import values_of
 from mailcensus.dataset.tables import Dataset
-from mailcensus.population import Exclusions
+from mailcensus.population import Exclusions, PrefixSet
 from mailcensus.population.address import parse_address
+from mailcensus.population.exclusion_meanings import joined
 from mailcensus.study import Study
 
 _TABLES = ("hits", "grabs", "followups", "hosts", "noise")
@@ -17,22 +19,29 @@ def dataset_of(study: Study) -> Dataset:
     Raises:
         StudyError: an exclusion file is bad, or lacks a database.
     """
-    return Dataset(study.data, excluded_later(study))
-
-
-def excluded_later(study: Study) -> frozenset[str]:
-    """Addresses with rows in a study's dataset that its exclusion files name by now, or that named themselves so.
-
-    Raises:
-        StudyError: an exclusion file is bad, or lacks a database.
-    """
     if not study.settings.population.exclusions:
-        return frozenset()
+        return Dataset(study.data)
     exclusions = Exclusions.of_study(study)
+    return Dataset(study.data, _addresses(study, exclusions), _networks(study, exclusions))
+
+
+def _addresses(study: Study, exclusions: Exclusions) -> frozenset[str]:
+    """Addresses with rows of their own that exclusions name, or that named themselves so."""
     for ip, names in hosts_named_under(study.data, exclusions.domains):
         exclusions.name_seen(*parse_address(ip), names)
-    dataset = Dataset(study.data)
-    recorded: set[str] = set()
-    for name in _TABLES:
-        recorded.update(dataset.table(name).select("ip").distinct().to_pyarrow()["ip"].to_pylist())
+    recorded = frozenset[str]().union(*(_values(study, table, "ip") for table in _TABLES))
     return frozenset(ip for ip in recorded if exclusions.contains(ip))
+
+
+def _networks(study: Study, exclusions: Exclusions) -> frozenset[str]:
+    """Networks of the ledger in which exclusions name anybody."""
+    everybody = joined(exclusions.by_file.values())
+    return frozenset(
+        network
+        for network in _values(study, "politeness", "network")
+        if PrefixSet.of([network]).intersect(everybody).count
+    )
+
+
+def _values(study: Study, table: str, column: str) -> frozenset[str]:
+    return frozenset(values_of(study.data / table, column))

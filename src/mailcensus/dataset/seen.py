@@ -29,3 +29,13 @@ def hits_of(data: Path, run_id: str) -> Iterator[tuple[str, int, bool]]:
                 kept = batch.filter(pc.equal(batch["run_id"], run_id))
                 columns = (kept[name].to_pylist() for name in ("ip", "port", "canary"))
                 yield from zip(*columns, strict=True)
+
+
+def noise_of(data: Path, run_id: str) -> Iterator[tuple[str, int, bool, bool | None]]:
+    """Address and port of everybody asked on noise ports in a run, whether it was sampled, and whether it answered."""
+    for file in visible_files(data / "noise"):
+        with pq.ParquetFile(file) as source:
+            for batch in source.iter_batches(columns=["ip", "port", "sampled", "answered", "run_id"]):
+                kept = batch.filter(pc.equal(batch["run_id"], run_id))
+                columns = (kept[name].to_pylist() for name in ("ip", "port", "sampled", "answered"))
+                yield from zip(*columns, strict=True)

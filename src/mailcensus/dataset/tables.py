@@ -22,12 +22,16 @@ class Dataset:
     Attributes:
         connection: the DuckDB connection that holds the views.
         left_out: addresses whose rows no table shows (`dataset.left_out`).
+        left_out_networks: networks that analyses of politeness do not name.
     """
 
-    def __init__(self, data: Path, left_out: Collection[str] = ()) -> None:
+    def __init__(
+        self, data: Path, left_out: Collection[str] = (), left_out_networks: Collection[str] = ()
+    ) -> None:
         self.data = data
         self.connection: Any = ibis.duckdb.connect()
         self.left_out = frozenset(left_out)
+        self.left_out_networks = frozenset(left_out_networks)
         if self.left_out:
             self.put(_LEFT_OUT, pa.table({"ip": sorted(self.left_out)}))
 

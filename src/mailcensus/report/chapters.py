@@ -71,6 +71,19 @@ CHAPTERS = (
         ("clusters", "cluster_sizes", "cluster_statistics"),
         figure="cluster_sizes",
     ),
+    ChapterSpec(
+        "noise",
+        "Noise",
+        "Some addresses answer on any port: middleboxes, tarpits. How many of those that answered are such is "
+        "measured where the study asks for it.",
+        ("discovery", "noise_ports", "noise_hits"),
+    ),
+    ChapterSpec(
+        "sent",
+        "What we sent",
+        "Every connection of every stage, counted as it began, and whom we left alone.",
+        ("ledger_peaks", "ledger_hours", "ledger_networks", "ledger_systems", "exclusions"),
+    ),
 )
 
 SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {

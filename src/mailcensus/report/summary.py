@@ -15,6 +15,7 @@ _FEATURED = {
     "addresses_asked": "addresses asked",
     "hits": "addresses that answered",
     "hits_estimated": "would have answered of all",
+    "excluded_later": "addresses excluded after they were asked",
     "hosts_with_key": "hosts showing a key",
     "hosts_sharing": "hosts sharing a key (HARK)",
     "clusters": "clusters",
