@@ -3,6 +3,7 @@
 from mailcensus.lab.material import Material
 from mailcensus.lab.plan import Cause, Plan
 from mailcensus.lab.population import make_plan
+from mailcensus.lab.readings import READINGS
 from mailcensus.lab.truth import Truth, truth_from_json, truth_of
 from mailcensus.model import Outcome
 
@@ -63,15 +64,7 @@ def test_groups_of_a_drawn_plan_are_the_clusters_and_loners_are_in_none() -> Non
 
 
 def _groups_of_two_or_more(plan: Plan, truth: Truth) -> set[tuple[str, ...]]:
-    sharing = {
-        Cause.CLONE,
-        Cause.LOAD_BALANCED,
-        Cause.DEFAULT_CERTIFICATE,
-        Cause.MACHINE,
-        Cause.CROSS_PROTOCOL_PAIR,
-        Cause.RENEWED,
-        Cause.CHAIN,
-    }
+    sharing = set(READINGS)
     groups: dict[str, list[str]] = {}
     for host in plan.hosts:
         if host.cause in sharing:

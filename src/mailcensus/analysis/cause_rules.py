@@ -115,7 +115,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Reading.CLONED_IMAGE,
-        "ssh_known >= 2 AND ssh_keys = 1 AND ssh_known * 2 >= hosts",
+        # Without ASes an image is not told from a product's SSH key, nor from a machine in several networks.
+        "ssh_known >= 2 AND ssh_keys = 1 AND ssh_known * 2 >= hosts"
+        " AND NOT (as_known = 0 AND domains >= 3 AND tls_keys * 2 > tls_known)"
+        " AND NOT (as_known = 0 AND hosts <= 4 AND named >= 2 AND names = 1)",
         (
             ("ssh_known = hosts", "all show one SSH host key"),
             ("tls_known >= 2 AND tls_keys = 1", "they show one TLS key too"),
@@ -166,8 +169,20 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        Reading.CLONED_IMAGE,
+        "by_tls AND ssh_known < 2 AND certificates = 1 AND issued = 0 AND covered = 0 AND domains >= 2"
+        " AND asns = 1 AND softwares = 1",
+        (
+            ("domains = named", "every host is in a domain of its own"),
+            ("tls_known >= 2 AND tls_keys = 1", "they show one TLS key on every service"),
+            ("prefixes = 1", "all in one prefix"),
+            ("ssh_known >= 2", "SSH host keys were seen"),
+        ),
+    ),
+    Rule(
         Reading.ONE_OPERATOR,
-        "domains = 1 OR (named > 0 AND covered * 2 >= named) OR (asns = 1 AND domains <= 2)",
+        "NOT (ssh_known >= 2 AND ssh_keys = 1)"
+        " AND (domains = 1 OR (named > 0 AND covered * 2 >= named) OR (asns = 1 AND domains <= 1))",
         (
             ("named > 0 AND domains = 1", "one registered domain"),
             ("named > 0 AND covered = named", "every name is in a certificate's domain"),

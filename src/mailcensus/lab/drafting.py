@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from mailcensus.lab.plan import Cause, CertificatePlan, HostPlan, KeyKind, KeyPlan, ServicePlan, TlsVersions
 from mailcensus.lab.products import LISTENERS, PRODUCTS, Listener, Product, capabilities, ways_to_log_in
@@ -38,6 +39,20 @@ _ISSUED_SHARE = 0.3
 _EXPIRED_SHARE = 0.1
 
 
+class Where(StrEnum):
+    """In which networks the hosts of a group are."""
+
+    ANYWHERE = "anywhere"
+    ONE_NETWORK = "one_network"
+    """All in one, of a hoster or of an office."""
+    HOSTER = "hoster"
+    """All in one, of a hoster."""
+    APART = "apart"
+    """In as many different ones as there are, none of them a delivery network's."""
+    CDN = "cdn"
+    """In those of delivery networks, by turns."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A host that has no address yet."""
@@ -45,6 +60,7 @@ class Draft:
     cause: Cause
     group: str
     services: tuple[ServicePlan, ...] = ()
+    where: Where = Where.ANYWHERE
 
     def at(self, ip: str) -> HostPlan:
         """The host, at its address."""
@@ -108,16 +124,22 @@ class Drafter:
         return self.key(self.rng.choices((None, KeyKind.ECDSA_P256), (1, 3))[0])
 
     def certificate(
-        self, key: str, common_name: str, *, issuer: str | None = None, authority: bool = False
+        self,
+        key: str,
+        common_name: str,
+        *,
+        issuer: str | None = None,
+        authority: bool = False,
+        names: tuple[str, ...] | None = None,
     ) -> str:
-        """A new certificate's name. Some are out of date."""
+        """A new certificate's name. `names` are the common name unless told. Some are out of date."""
         expired = not authority and self.rng.random() < _EXPIRED_SHARE
         self.certificates.append(
             CertificatePlan(
                 name=f"certificate-{len(self.certificates)}",
                 key=key,
                 common_name=common_name,
-                dns_names=() if authority else (common_name,),
+                dns_names=() if authority else names or (common_name,),
                 issuer=issuer,
                 authority=authority,
                 not_before="2016-01-01" if expired else "2024-01-01",
@@ -131,10 +153,20 @@ class Drafter:
         issuer = self._issuer if self.rng.random() < _ISSUED_SHARE else None
         return self.certificate(key or self.tls_key(), name, issuer=issuer)
 
-    def name(self) -> str:
-        """A new host name."""
+    def issued_certificate(self, common_name: str, names: tuple[str, ...] | None = None) -> str:
+        """A certificate with a new key, issued by the lab's authority."""
+        return self.certificate(self.tls_key(), common_name, issuer=self._issuer, names=names)
+
+    def domain(self) -> str:
+        """A new registered domain."""
         self._names += 1
-        return f"mx{self._names}.lab.example"
+        return f"firm{self._names}.example"
+
+    def name(self, domain: str | None = None) -> str:
+        """A new host name, in a new domain unless told."""
+        domain = domain or self.domain()
+        self._names += 1
+        return f"mx{self._names}.{domain}"
 
     def style(self, needed: Collection[str] = (), name: str | None = None) -> Style:
         """A new style whose services hold at least SMTP and the needed ones."""
@@ -156,6 +188,7 @@ class Drafter:
         style: Style,
         certificates: Mapping[str, str],
         host_key: str | None,
+        where: Where = Where.ANYWHERE,
     ) -> Draft:
         """A host of this style: TLS on the services that have a certificate, SSH when it has a host key."""
         services = tuple(
@@ -163,7 +196,7 @@ class Drafter:
             for row in LISTENERS
             if row.name in style.services and self._possible(row, certificates, host_key)
         )
-        return Draft(cause=cause, group=group, services=services)
+        return Draft(cause=cause, group=group, services=services, where=where)
 
     @staticmethod
     def _possible(row: Listener, certificates: Mapping[str, str], host_key: str | None) -> bool:

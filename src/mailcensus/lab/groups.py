@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mailcensus.lab import sharing
 from mailcensus.lab.drafting import Draft, Drafter, everywhere
-from mailcensus.lab.plan import Cause, KeyKind
-
-Unit = tuple[Draft, ...]
-"""Hosts that get adjacent addresses."""
-
-_SHARED_KINDS = (KeyKind.RSA_2048, KeyKind.ECDSA_P256, KeyKind.ED25519)
+from mailcensus.lab.plan import Cause
+from mailcensus.lab.sharing import Unit, shared_kind
 
 
 def single(drafter: Drafter, group: str, room: int) -> list[Unit]:
@@ -28,101 +25,15 @@ def single(drafter: Drafter, group: str, room: int) -> list[Unit]:
     return [(drafter.host(Cause.SINGLE, group, style, certificates, drafter.key()),)]
 
 
-def clones(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """One image started many times: all keys equal."""
-    style = drafter.style()
-    certificates = everywhere(drafter.own_certificate(style.name, drafter.key(_shared_kind(drafter))))
-    host_key = drafter.key(_shared_kind(drafter))
-    host = drafter.host(Cause.CLONE, group, style, certificates, host_key)
-    return [(host,)] * min(room, _group_size(drafter, 12))
-
-
-def load_balanced(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """One service behind many hosts: one certificate, own SSH keys."""
-    style = drafter.style()
-    certificates = everywhere(drafter.own_certificate(style.name))
-    return [
-        (drafter.host(Cause.LOAD_BALANCED, group, style, certificates, drafter.key()),)
-        for _ in range(min(room, _group_size(drafter, 8)))
-    ]
-
-
-def default_certificate(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """A product's built-in certificate on unrelated hosts, each with its own name, style and SSH key."""
-    certificate = drafter.certificate(drafter.key(KeyKind.RSA_2048), "localhost.localdomain")
-    size = min(room, drafter.rng.randint(4, 15))
-    return [
-        (
-            drafter.host(
-                Cause.DEFAULT_CERTIFICATE, group, drafter.style(), everywhere(certificate), drafter.key()
-            ),
-        )
-        for _ in range(size)
-    ]
-
-
-def machine(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """One machine with two to four adjacent addresses."""
-    style = drafter.style()
-    certificates = everywhere(drafter.own_certificate(style.name))
-    host = drafter.host(Cause.MACHINE, group, style, certificates, drafter.key())
-    return [(host,) * min(room, drafter.rng.randint(2, 4))]
-
-
 def cross_protocol(drafter: Drafter, group: str, room: int) -> list[Unit]:
     """The SSH host key is the TLS key, on some services or on all."""
     style = drafter.style()
-    key = drafter.key(_shared_kind(drafter))
+    key = drafter.key(shared_kind(drafter))
     shared = drafter.own_certificate(style.name, key)
     certificates = everywhere(shared)
     if drafter.rng.random() < 0.5:
         certificates = {**everywhere(drafter.own_certificate(style.name)), "smtp": shared}
     return [(drafter.host(Cause.CROSS_PROTOCOL, group, style, certificates, key),)]
-
-
-def cross_protocol_pair(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """The SSH host key of one host is the TLS key of the other."""
-    key = drafter.key(_shared_kind(drafter))
-    one, other = drafter.style(), drafter.style()
-    own = everywhere(drafter.own_certificate(one.name))
-    shared = everywhere(drafter.own_certificate(other.name, key))
-    return [
-        (drafter.host(Cause.CROSS_PROTOCOL_PAIR, group, one, own, key),),
-        (drafter.host(Cause.CROSS_PROTOCOL_PAIR, group, other, shared, drafter.key()),),
-    ]
-
-
-def renewed(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """One key in a different certificate on each host."""
-    key = drafter.key(_shared_kind(drafter))
-    styles = [drafter.style() for _ in range(min(room, drafter.rng.randint(2, 4)))]
-    return [
-        (
-            drafter.host(
-                Cause.RENEWED,
-                group,
-                style,
-                everywhere(drafter.own_certificate(style.name, key)),
-                drafter.key(),
-            ),
-        )
-        for style in styles
-    ]
-
-
-def chain(drafter: Drafter, group: str, room: int) -> list[Unit]:
-    """Host n shares one key with host n-1 (on SMTP) and another with host n+1 (on IMAP)."""
-    style = drafter.style(needed=("imap",))
-    length = min(room, drafter.rng.randint(3, 6))
-    links = [drafter.own_certificate(style.name) for _ in range(length + 1)]
-    return [
-        (
-            drafter.host(
-                Cause.CHAIN, group, style, {"smtp": links[n], "imap": links[n + 1]}, host_key=drafter.key()
-            ),
-        )
-        for n in range(length)
-    ]
 
 
 def no_tls(drafter: Drafter, group: str, room: int) -> list[Unit]:
@@ -187,32 +98,27 @@ class Recipe:
 
 RECIPES = (
     Recipe(Cause.SINGLE, 1, 100, single),
-    Recipe(Cause.CLONE, 2, 6, clones),
-    Recipe(Cause.LOAD_BALANCED, 2, 5, load_balanced),
+    Recipe(Cause.CLONE, 2, 6, sharing.clones),
+    Recipe(Cause.LOAD_BALANCED, 2, 5, sharing.load_balanced),
     Recipe(Cause.CROSS_PROTOCOL, 1, 6, cross_protocol),
     Recipe(Cause.NO_TLS, 1, 10, no_tls),
-    Recipe(Cause.MACHINE, 2, 5, machine),
-    Recipe(Cause.CHAIN, 3, 2, chain),
+    Recipe(Cause.MACHINE, 2, 5, sharing.machine),
+    Recipe(Cause.CHAIN, 3, 2, sharing.chain),
     Recipe(Cause.RATE_LIMITED, 1, 3, rate_limited),
-    Recipe(Cause.CROSS_PROTOCOL_PAIR, 2, 2, cross_protocol_pair),
-    Recipe(Cause.RENEWED, 2, 3, renewed),
+    Recipe(Cause.CROSS_PROTOCOL_PAIR, 2, 2, sharing.cross_protocol_pair),
+    Recipe(Cause.RENEWED, 2, 3, sharing.renewed),
     Recipe(Cause.ONLY_SMTP, 1, 8, only_smtp),
     Recipe(Cause.ABSENT, 1, 3, absent),
     Recipe(Cause.NO_SMTP, 2, 2, no_smtp),
-    Recipe(Cause.DEFAULT_CERTIFICATE, 4, 1, default_certificate),
+    Recipe(Cause.DEFAULT_CERTIFICATE, 4, 1, sharing.default_certificate),
     Recipe(Cause.MUTE, 1, 1, mute),
     Recipe(Cause.STUCK, 1, 1, stuck),
+    Recipe(Cause.MULTI_HOMED, 2, 2, sharing.multi_homed),
+    Recipe(Cause.WILDCARD, 3, 2, sharing.wildcard),
+    Recipe(Cause.SHARED_HOSTING, 4, 2, sharing.shared_hosting),
+    Recipe(Cause.SUSPICIOUS, 4, 1, sharing.suspicious),
+    Recipe(Cause.CDN, 4, 1, sharing.cdn),
+    Recipe(Cause.DEFAULT_KEY, 4, 1, sharing.default_key),
+    Recipe(Cause.MIXED, 6, 1, sharing.mixed),
 )
 """Every plan has the first recipes once, as far as it has room, before the weights decide."""
-
-
-def _shared_kind(drafter: Drafter) -> KeyKind:
-    return drafter.rng.choice(_SHARED_KINDS)
-
-
-def _group_size(drafter: Drafter, most: int) -> int:
-    """Many small groups, few large ones."""
-    size = 2
-    while size < most and drafter.rng.random() < 0.6:
-        size += 1
-    return size

@@ -51,6 +51,20 @@ class Cause(StrEnum):
     """One key in different certificates."""
     CHAIN = "chain"
     """A and B share one key, B and C another: one cluster, though A and C share nothing."""
+    MULTI_HOMED = "multi_homed"
+    """One machine in several networks."""
+    SHARED_HOSTING = "shared_hosting"
+    """A hoster's certificate in front of its customers' names."""
+    CDN = "cdn"
+    """A delivery network's certificate, shown from many places."""
+    WILDCARD = "wildcard"
+    """A wildcard certificate on hosts of its domain."""
+    SUSPICIOUS = "suspicious"
+    """Somebody's issued certificate on hosts in unrelated networks that have nothing to do with its name."""
+    DEFAULT_KEY = "default_key"
+    """A product's built-in SSH host key on unrelated hosts with TLS keys of their own."""
+    MIXED = "mixed"
+    """A copied image, one of whose hosts shows a product's built-in certificate as unrelated hosts do."""
     NO_TLS = "no_tls"
     """No STARTTLS and no TLS anywhere."""
     ONLY_SMTP = "only_smtp"
@@ -134,6 +148,17 @@ class HostPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPlan:
+    """An AS of the lab: addresses from first to last."""
+
+    first: str
+    last: str
+    asn: int
+    as_org: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A whole lab."""
 
@@ -147,6 +172,8 @@ class Plan:
     keys: tuple[KeyPlan, ...]
     certificates: tuple[CertificatePlan, ...]
     hosts: tuple[HostPlan, ...]
+    networks: tuple[NetworkPlan, ...] = ()
+    """In order of addresses, without gaps or overlaps."""
 
     @property
     def discovery_port(self) -> int:
@@ -176,6 +203,7 @@ def plan_from_json(text: str) -> Plan:
             for certificate in raw["certificates"]
         ),
         hosts=tuple(_host(host) for host in raw["hosts"]),
+        networks=tuple(NetworkPlan(**network) for network in raw["networks"]),
     )
 
 

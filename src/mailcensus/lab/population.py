@@ -6,9 +6,11 @@ import ipaddress
 import random
 
 from mailcensus.lab.drafting import Drafter
-from mailcensus.lab.groups import RECIPES, Recipe, Unit
-from mailcensus.lab.plan import HostPlan, Plan
+from mailcensus.lab.groups import RECIPES, Recipe
+from mailcensus.lab.networks import settle
+from mailcensus.lab.plan import Plan
 from mailcensus.lab.products import LISTENERS
+from mailcensus.lab.sharing import Unit
 from mailcensus.study import StudyError
 
 DEFAULT_BLOCK = "127.10.0.0/22"
@@ -37,7 +39,7 @@ def make_plan(
     rng = random.Random(f"mailcensus lab {seed}")
     drafter = Drafter(rng, seed, port_offset)
     units = _draw(drafter, size)
-    hosts = _settle(units, network, rng)
+    hosts, networks = settle(units, network, rng)
     return Plan(
         seed=seed,
         block=str(network),
@@ -46,6 +48,7 @@ def make_plan(
         keys=tuple(drafter.keys),
         certificates=tuple(drafter.certificates),
         hosts=hosts,
+        networks=networks,
     )
 
 
@@ -82,19 +85,3 @@ def _draw(drafter: Drafter, size: int) -> list[Unit]:
 
 def _any_recipe(drafter: Drafter) -> Recipe:
     return drafter.rng.choices(RECIPES, [recipe.weight for recipe in RECIPES])[0]
-
-
-def _settle(units: list[Unit], network: ipaddress.IPv4Network, rng: random.Random) -> tuple[HostPlan, ...]:
-    """Give addresses: units in random order with random gaps, hosts of a unit side by side."""
-    spare = network.num_addresses - sum(len(unit) for unit in units)
-    empty: Unit = ()
-    places = units + [empty] * spare
-    rng.shuffle(places)
-    hosts = []
-    address = int(network.network_address)
-    for unit in places:
-        for draft in unit:
-            hosts.append(draft.at(str(ipaddress.IPv4Address(address))))
-            address += 1
-        address += not unit
-    return tuple(hosts)
