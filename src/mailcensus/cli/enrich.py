@@ -55,12 +55,12 @@ def _print(found: list[Agreement], as_json: bool) -> None:
         return
     for agreement in found:
         one, two = agreement.one, agreement.two
-        share = f"{agreement.agree / agreement.both:.1%} of them" if agreement.both else "of none"
+        both = agreement.both
+        share = f", {agreement.agree / both:.1%} of the {both:,} that both know" if both else ""
         print_table(
             ("addresses", agreement.kind),
             [
-                (agreement.both, "known to both"),
-                (agreement.agree, f"agree, {share}"),
+                (agreement.agree, f"agree{share}"),
                 (agreement.differ, "differ"),
                 (agreement.only_one, f"known to {one} alone"),
                 (agreement.only_two, f"known to {two} alone"),

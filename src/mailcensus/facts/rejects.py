@@ -18,7 +18,5 @@ def write_rejects(databases: Databases, data: Path) -> Iterator[str]:
             more = rejects.count - len(rejects.examples)
             rows = [*rejects.examples, *([f"and {more:,} more"] if more else [])]
             path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-            yield (
-                f"{table.origin.name}: {rejects.count:,} rows beside {table.size:,} could not be used as they are; "
-                f"see {path}"
-            )
+            they = "it is" if rejects.count == 1 else "they are"
+            yield f"{table.origin.name}: of its rows, {rejects.count:,} could not be used as {they}; see {path}"
