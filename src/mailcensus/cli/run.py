@@ -19,6 +19,7 @@ from mailcensus.cli.stages import (
     run_discovery_and_collection,
     run_enrichment,
     run_followups,
+    run_noise,
     run_report,
 )
 from mailcensus.cli.talk import say
@@ -34,8 +35,8 @@ def run(
         bool, typer.Option("--without-preflight", help="Do not look at this vantage first.")
     ] = False,
 ) -> None:
-    """Run every stage of the study: discover and collect at the same time, follow up, enrich, analyse,
-    report.
+    """Run every stage of the study: discover and collect at the same time, follow up, measure noise, enrich,
+    analyse, report.
 
     Before anybody is asked it looks at this vantage, as `mailcensus preflight` does, and stops where results would
     mean nothing. While no canary answers it pauses, and goes on by itself.
@@ -50,9 +51,10 @@ def run(
             preflight_of_run(study, current, quiet=quiet)
         asked = run_discovery_and_collection(study, current, quiet=quiet)
         followed = run_followups(study, current, quiet=quiet)
+        measured = run_noise(study, current, quiet=quiet)
         enriched = run_enrichment(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if asked or followed or enriched or not _is_current(study, page):
+        if asked or followed or measured or enriched or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")

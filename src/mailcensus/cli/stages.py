@@ -16,6 +16,8 @@ from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.cli.talk import say, waiting
 from mailcensus.dataset.run import CurrentRun, StageState, read_run
 from mailcensus.discovery.flow import discover_and_collect
+from mailcensus.discovery.noise import STAGE as NOISE
+from mailcensus.discovery.noise import NoiseProgress, measure_noise, wants_noise
 from mailcensus.discovery.resumable import STAGE as DISCOVER
 from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
@@ -106,6 +108,20 @@ def run_collection(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
         )
     with StageTalk("collect", quiet=quiet) as talk:
         uvloop.run(collect(study, run, lambda progress: _show_collection(talk, progress)))
+    return True
+
+
+def run_noise(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
+    """Measure the noise floor where the study wants it; False where it does not, or where that was done already."""
+    if not wants_noise(study) or run.stage(NOISE).state is StageState.DONE:
+        return False
+    with StageTalk("noise", quiet=quiet) as talk:
+
+        def show(progress: NoiseProgress) -> None:
+            addresses = progress.addresses_done, progress.addresses
+            talk.show(Snapshot(*addresses, "addresses", progress.answered, progress.asked, "answer"))
+
+        uvloop.run(measure_noise(study, run, show))
     return True
 
 

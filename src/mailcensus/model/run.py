@@ -29,7 +29,7 @@ class Run:
     """One stage of a run: what was asked for, with what, and what came of it. Written when the stage ends."""
 
     run_id: Annotated[str, Column("names the run; every hit and grab carries it")]
-    stage: Annotated[str, Column("discover, collect, follow_up, enrich")]
+    stage: Annotated[str, Column("discover, collect, follow_up, noise, enrich")]
     started_at: Annotated[datetime, Column("when the stage first began")]
     ended_at: Annotated[datetime, Column("when it was complete")]
     vantage: Annotated[str, Column("name of the machine that asked")]
@@ -41,10 +41,16 @@ class Run:
         int,
         Column(
             "addresses asked (discover), grabs made (collect), follow-ups made in its last session (follow_up), "
-            "hosts looked up (enrich)"
+            "connections begun (noise), hosts looked up (enrich)"
         ),
     ] = 0
-    answered: Annotated[int, Column("hits (discover), grabs with outcome ok (collect), hosts of which something is known (enrich)")] = 0
+    answered: Annotated[
+        int,
+        Column(
+            "hits (discover), grabs with outcome ok (collect), connections that stood (noise), hosts of which "
+            "something is known (enrich)"
+        ),
+    ] = 0
     excluded: Annotated[int, Column("addresses left out by exclusions")] = 0
     sampled_from: Annotated[
         int | None,
