@@ -67,29 +67,6 @@ TABLES: tuple[TableSpec, ...] = (
         run_table.run_table,
     ),
     TableSpec(
-        "vantage_verdict",
-        "Could we have seen them?",
-        "What the canaries say about the whole run: known responders that were asked beside the population. Shares "
-        "are of the questions to canaries that count.",
-        vantage_rows.VantageVerdictRow,
-        vantage.vantage_verdict,
-    ),
-    TableSpec(
-        "canary_record",
-        "Canaries",
-        "One row per canary; the most silent first. Shares are of the questions to it.",
-        vantage_rows.CanaryRecordRow,
-        vantage.canary_record,
-    ),
-    TableSpec(
-        "pauses",
-        "Pauses",
-        "Times in which no address was asked, since no canary answered; what had been asked since the last good "
-        "answer was asked again.",
-        vantage_rows.PauseRow,
-        vantage.pauses,
-    ),
-    TableSpec(
         "services",
         "Services",
         "One row per service; hosts are counted by their last grab in the run. A host that was rate limited or "
@@ -362,5 +339,28 @@ TABLES: tuple[TableSpec, ...] = (
         "they name stands in the files alone.",
         politeness.ExclusionRow,
         politeness.exclusions,
+    ),
+    TableSpec(
+        "vantage_verdict",
+        "Could we have seen them?",
+        "What the canaries say about the whole run: known responders that were asked beside the population. Shares "
+        "are of the questions to canaries that count.",
+        vantage_rows.VantageVerdictRow,
+        vantage.vantage_verdict,
+    ),
+    TableSpec(
+        "canary_record",
+        "Canaries",
+        "One row per canary; the most silent first. Shares are of the questions to it.",
+        vantage_rows.CanaryRecordRow,
+        vantage.canary_record,
+    ),
+    TableSpec(
+        "pauses",
+        "Pauses",
+        "Times in which no address was asked, since no canary answered; what had been asked since the last good "
+        "answer was asked again.",
+        vantage_rows.PauseRow,
+        vantage.pauses,
     ),
 )

@@ -63,7 +63,8 @@ def build_report(
         pages.write(folder / "clusters" / f"{cluster.number}.html", "cluster.html.j2", up="../", page=page)
     chapters = [chapter for spec in CHAPTERS if (chapter := _chapter(spec, tables, folder, paged)).views]
     runs = of_run(dataset.table("runs"), run_id).to_pyarrow()
-    index = index_page(study.settings, tables, runs, chapters)
+    preflights = of_run(dataset.table("preflights"), run_id).to_pyarrow()
+    index = index_page(study.settings, tables, runs, preflights, chapters)
     pages.write(folder / "index.html", "index.html.j2", up="", **index.context())
     _swap_in(folder, study.report)
     return study.report / "index.html"

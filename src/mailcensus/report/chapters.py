@@ -43,6 +43,14 @@ class Chapter:
 
 CHAPTERS = (
     ChapterSpec(
+        "seen",
+        "Could we have seen them?",
+        "Canaries are known responders that were asked beside the population, from the same vantage. While they "
+        "answer, silence of the others means something; while they do not, it means nothing, and nobody is asked. "
+        "The rule compares how likely their answers are if the way is open, and if it is closed; 100 to 1 decides.",
+        ("vantage_verdict", "canary_record", "pauses"),
+    ),
+    ChapterSpec(
         "asked",
         "Services",
         "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
@@ -87,6 +95,10 @@ CHAPTERS = (
 )
 
 SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
+    "vantage_verdict": (
+        *("verdict", "canaries", "asks", "answered", "share", "closed_share_upper", "log10_odds"),
+        *("last_answered_at", "pauses", "paused_s", "hits"),
+    ),
     "services": (
         *("service", "port", "asked", "connected", "connected_share", "ok", "ok_share"),
         *("starttls_known", "starttls_share", "tls_known", "tls_share", "key_shown", "key_shown_share"),

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.report.chapters import DEFINITIONS, Chapter
-from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, ports_in_words, sample_words
+from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, sample_words
 from mailcensus.report.summary import Headline, Sentence, headlines, lead
+from mailcensus.report.vantage import canary_facts, preflight_facts, vantage_notice
 from mailcensus.study import Settings
 
 
@@ -46,16 +47,21 @@ def index_page(
     settings: Settings,
     tables: Mapping[str, pa.Table],
     runs: pa.Table,
+    preflights: pa.Table,
     chapters: Sequence[Chapter],
 ) -> IndexPage:
-    """Gather the first page."""
+    """Gather the first page; `runs` and `preflights` are the run's rows of these tables."""
     answered = _anyone_answered(tables["services"])
     return IndexPage(
         dek=dek(settings, runs),
         notices=_notices(settings, tables, runs),
         lead=lead(tables["summary"]),
         headlines=headlines(tables["summary"]) if answered else (),
-        facts=facts(settings, runs),
+        facts=[
+            *facts(settings, runs),
+            Fact("Canaries", canary_facts(tables["vantage_verdict"])),
+            Fact("Preflight", preflight_facts(preflights)),
+        ],
         definitions=DEFINITIONS,
         chapters=chapters,
         files=[
@@ -69,8 +75,11 @@ def index_page(
 def _notices(settings: Settings, tables: Mapping[str, pa.Table], runs: pa.Table) -> list[list[str]]:
     sampled = sample_words(runs)
     notices = [[sampled]] if sampled else []
+    seeing = vantage_notice(settings, tables, runs)
+    if seeing:
+        notices.append(seeing)
     if not _anyone_answered(tables["services"]):
-        notices.append(_nobody(settings, runs))
+        notices += _nobody(tables, runs, said=bool(seeing))
     elif is_unfinished(runs):
         notices.append(["Collection has not finished: the numbers are of what is recorded so far."])
     return notices
@@ -80,18 +89,12 @@ def _anyone_answered(services: pa.Table) -> bool:
     return bool(pc.sum(services["connected"]).as_py())
 
 
-def _nobody(settings: Settings, runs: pa.Table) -> list[str]:
-    if runs.num_rows == 0:
+def _nobody(tables: Mapping[str, pa.Table], runs: pa.Table, *, said: bool) -> list[list[str]]:
+    (verdict,) = tables["vantage_verdict"].to_pylist()
+    if verdict["hits"] and runs.num_rows:
+        return [[f"No service of the {verdict['hits']:,} addresses that answered has spoken."]]
+    if runs.num_rows == 0 and not said:
         return [
-            "Nothing has been asked yet, or the first stage has not finished.",
-            "Go on with: mailcensus run",
+            ["Nothing has been asked yet, or the first stage has not finished.", "Go on with: mailcensus run"]
         ]
-    discovered = [run for run in runs.to_pylist() if run["stage"] == "discover"]
-    asked = sum(run["asked"] for run in discovered)
-    port = ports_in_words(settings.discovery.ports)
-    return [
-        f"Nothing answered: {asked:,} addresses were asked on {port}, and no service of any of them spoke.",
-        "This can mean that there is no such server in the population, or that this vantage cannot reach "
-        f"{port}: many networks block it. The study had no canaries (servers known to answer), so the two cannot "
-        "be told apart. Before you take this for a finding, ask a mail server of your own from the same vantage.",
-    ]
+    return []
