@@ -13,7 +13,19 @@ from tempfile import TemporaryDirectory
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
-from mailcensus.model import Certificate, Grab, Host, Key, Outcome, Ssh, SshHostKey, Stage, Tls, TlsMode
+from mailcensus.model import (
+    Certificate,
+    Enumeration,
+    Grab,
+    Host,
+    Key,
+    Outcome,
+    Ssh,
+    SshHostKey,
+    Stage,
+    Tls,
+    TlsMode,
+)
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 RUN = "2026-11-22T01-02-03Z-0000"
@@ -59,7 +71,7 @@ def named(text: str) -> str:
 
 
 @contextmanager
-def evidence_of(*servers: Server) -> Iterator[Evidence]:
+def evidence_of(*servers: Server, enumerations: Iterable[Enumeration] = ()) -> Iterator[Evidence]:
     """The evidence of a run that found these."""
     with TemporaryDirectory() as directory:
         data = Path(directory)
@@ -73,6 +85,7 @@ def evidence_of(*servers: Server) -> Iterator[Evidence]:
             data, "keys", Key,
             [Key(spki_sha256=named(key), algorithm=kind, spki_der=b"") for key, kind in keys.items()],
         )  # fmt: skip
+        _write(data, "enumerations", Enumeration, list(enumerations))
         yield gather(Dataset(data))
 
 

@@ -42,6 +42,10 @@ MACHINES = {
         (replace(MX, name=None), replace(NEXT, name="localhost.localdomain")),
         (["adjacent"], "medium"),
     ),
+    "neighbours of one name, one of which was not seen to have SSH": (
+        (MX, replace(NEXT, ssh=None)),
+        (["adjacent"], "medium"),
+    ),
     "a service that one address did not show": (
         (replace(MX, tls=EACH), replace(NEXT, tls={"smtp": OWN})),
         (["adjacent"], "high"),
@@ -62,6 +66,10 @@ OTHERS = {
     "far apart and nobody knows in which AS": (MX, replace(FAR, asn=None)),
     "IPv4 and IPv6 without a name": (MX, replace(V6, name=None)),
     "IPv4 and IPv6 with other software": (MX, replace(V6, software="Exim")),
+    "neighbours without a name, one of them without SSH": (
+        replace(MX, name=None),
+        replace(NEXT, name=None, ssh=None),
+    ),
     "neighbours without SSH, perhaps a farm": (replace(MX, ssh=None), replace(NEXT, ssh=None)),
     "one name in five networks, an image": CLONES,
 }

@@ -46,6 +46,7 @@ class HostNotes:
     as_orgs: tuple[str, ...]
     """What `as_org` numbers."""
     country: Codes
+    countries: tuple[str, ...]
     name: Codes
     """The name it greets with by SMTP; unknown too where it is no name of anybody's, such as localhost."""
     names: tuple[str, ...]
@@ -75,6 +76,7 @@ def _host_notes(evidence: Evidence) -> HostNotes:
     codes = {domain: code for code, domain in enumerate(domains)}
     by_name = np.array([codes.get(domain or "", UNKNOWN) for domain in domain_of] + [UNKNOWN], np.int64)
     as_org, as_orgs = _coded(table["as_org"])
+    country, countries = _coded(table["country"])
     return HostNotes(
         host=_numbers(table["host"]),
         is_v6=is_v6,
@@ -83,7 +85,8 @@ def _host_notes(evidence: Evidence) -> HostNotes:
         asn=_numbers(table["asn"]),
         as_org=as_org,
         as_orgs=as_orgs,
-        country=_coded(table["country"])[0],
+        country=country,
+        countries=countries,
         name=name,
         names=names,
         domain=by_name[name],

@@ -21,6 +21,22 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Pairs of hosts, one value a pair."""
+
+    same: Codes
+    """Places in which both show the same key."""
+    differs: Flags
+    """There is a place in which they show different keys."""
+    same_ssh: Flags
+    """They show the same SSH host key."""
+    any_ssh: Flags
+    """One of them shows an SSH host key, or both do."""
+    one_ssh: Flags
+    """One of them does, and the other does not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Slots:
     """Keys by place, a row per host as HostNotes has them."""
 
@@ -28,11 +44,10 @@ class Slots:
     """One column per place; the smallest number where a host shows several keys in one."""
     is_ssh: tuple[bool, ...]
 
-    def compare(self, first: Codes, second: Codes) -> tuple[Codes, Flags, Flags, Flags]:
-        """Pairs of hosts: places with the same key, whether any place differs, whether an SSH key is the same, and
-        whether either shows an SSH key."""
+    def compare(self, first: Codes, second: Codes) -> Comparison:
+        """Compare pairs of hosts."""
         same = np.zeros(len(first), np.int64)
-        differs, by_ssh, offers_ssh = (np.zeros(len(first), np.bool_) for _ in range(3))
+        differs, by_ssh, ssh_first, ssh_second = (np.zeros(len(first), np.bool_) for _ in range(4))
         for column, ssh in zip(self.keys, self.is_ssh, strict=True):
             one, other = column[first], column[second]
             both = (one != NOTHING) & (other != NOTHING)
@@ -41,8 +56,9 @@ class Slots:
             differs |= both & ~equal
             if ssh:
                 by_ssh |= equal
-                offers_ssh |= (one != NOTHING) | (other != NOTHING)
-        return same, differs, by_ssh, offers_ssh
+                ssh_first |= one != NOTHING
+                ssh_second |= other != NOTHING
+        return Comparison(same, differs, by_ssh, ssh_first | ssh_second, ssh_first ^ ssh_second)
 
 
 def key_slots(evidence: Evidence) -> Slots:

@@ -27,8 +27,8 @@ class KeyCertificates:
     domain_key: Codes
     domain: tuple[str, ...]
     """Registered domains that each key's certificates name: place of the key, and domain."""
-    names: tuple[tuple[str, ...], ...]
-    """Per key: different names in its certificates, in order, at most NAMES_MOST."""
+    names: tuple[frozenset[str], ...]
+    """Per key: different names in its certificates."""
 
     def covers(self, key: Codes, domain: Codes, domains: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Whether the certificates of a key name a registered domain, pair by pair.
@@ -43,9 +43,6 @@ class KeyCertificates:
         width = len(domains) + 1
         there = np.unique((self.domain_key * width + named)[named != UNKNOWN])
         return np.asarray(np.isin(key * width + domain, there) & (domain != UNKNOWN))
-
-
-NAMES_MOST = 10
 
 
 def key_certificates(evidence: Evidence, keys: Codes) -> KeyCertificates:
@@ -109,8 +106,8 @@ def _any_match(kind: str, names: Sequence[tuple[str, ...]]) -> Codes:
     return found
 
 
-def _names_by_key(of: Codes, names: Sequence[tuple[str, ...]], count: int) -> tuple[tuple[str, ...], ...]:
-    by_key: list[set[str]] = [set() for _ in range(count)]
+def _names_by_key(of: Codes, names: Sequence[tuple[str, ...]], count: int) -> tuple[frozenset[str], ...]:
+    by_key: list[frozenset[str]] = [frozenset()] * count
     for key, own in zip(of.tolist(), names, strict=True):
-        by_key[key].update(own)
-    return tuple(tuple(sorted(own)[:NAMES_MOST]) for own in by_key)
+        by_key[key] = by_key[key].union(own)
+    return tuple(by_key)

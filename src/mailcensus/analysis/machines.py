@@ -3,7 +3,8 @@
 Two addresses are taken for one machine when they show the same SSH host key, no service that both offer shows
 different keys, nothing they say of themselves differs (greeting names, software, AS), and one of these holds:
 
-adjacent     IPv4: at most GAP addresses apart in one /24; IPv6: in one /64
+adjacent     IPv4: at most GAP addresses apart in one /24; IPv6: in one /64. Here it is enough that the one shows an
+             SSH host key and the other was not seen to, if both greet with the same name
 dual_stack   the one is IPv4, the other IPv6, and both greet with the same name. Here SSH need not be offered
 multi_homed  far apart, greeting with the same name, the SSH key on at most MULTI_HOMED_MOST addresses, and either
              in two ASes or with the same reverse name
@@ -197,20 +198,21 @@ def _candidates(evidence: Evidence, notes: HostNotes) -> tuple[Codes, Codes, Cod
 
 def _joined(notes: HostNotes, slots: Slots, first: Codes, second: Codes, hosts: Codes) -> Joins:
     """The candidates that are one machine."""
-    same, differs, by_ssh, offers_ssh = slots.compare(first, second)
-    agree = (same > 0) & ~differs & ~_conflict(notes, first, second)
+    compared = slots.compare(first, second)
+    by_ssh = compared.same_ssh
+    agree = (compared.same > 0) & ~compared.differs & ~_conflict(notes, first, second)
     named = _equal(notes.name, first, second)
     near, crossing = _near(notes, first, second), notes.is_v6[first] != notes.is_v6[second]
     two_ases = (notes.asn[first] != notes.asn[second]) & _both(notes.asn, first, second)
     elsewhere = two_ases | _equal(notes.ptr, first, second)
-    adjacent = agree & by_ssh & near & ~two_ases
-    dual_stack = agree & crossing & named & (by_ssh | ~offers_ssh)
+    adjacent = agree & near & ~two_ases & (by_ssh | (compared.one_ssh & named))
+    dual_stack = agree & crossing & named & (by_ssh | ~compared.any_ssh)
     multi_homed = agree & by_ssh & named & elsewhere & (hosts <= MULTI_HOMED_MOST) & ~near & ~crossing
     joined = np.flatnonzero(adjacent | dual_stack | multi_homed)
     basis = np.where(adjacent, 0, np.where(dual_stack, 1, 2))[joined]
     sure = (named & by_ssh)[joined]
     confidence = np.where(basis == 2, 0, np.where(sure, 2, 1))
-    return Joins(first[joined], second[joined], basis, confidence, same[joined])
+    return Joins(first[joined], second[joined], basis, confidence, compared.same[joined])
 
 
 def _conflict(notes: HostNotes, first: Codes, second: Codes) -> Flags:
