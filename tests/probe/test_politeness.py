@@ -2,116 +2,19 @@
 
 from __future__ import annotations
 
-import heapq
-import math
 import random
-from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailcensus.probe.politeness import CATCH_UP_S, AsOf, Politeness, Ticket
+from mailcensus.probe.politeness import CATCH_UP_S, Politeness
 from mailcensus.study.settings import PolitenessSection
+from polite_simulation import Simulation, assert_rate_holds
 
 
-@dataclass
-class Simulation:
-    """Connections that take their time, on a simulated clock; keeps all starts and what was open when."""
-
-    limits: PolitenessSection
-    timer_lag_s: float = 0.0
-    counts_open: bool = True
-    as_of: AsOf | None = None
-    now: float = 1000.0
-    starts: list[tuple[float, int]] = field(default_factory=list)
-    open_by_address: Counter[int] = field(default_factory=Counter)
-    most_open: Counter[str] = field(default_factory=Counter)
-    wakes: int = 0
-
-    def __post_init__(self) -> None:
-        self.gates = Politeness(self.limits, lambda: self.now, self.as_of)
-        self._ends: list[tuple[float, int, Ticket, int]] = []
-        self._count = 0
-
-    def run(self, requests: list[tuple[float, int, float]], give_up_share: float = 0.0) -> None:
-        """Requests are (at, IPv4 address, seconds it stays open), ascending; runs until all had their turn."""
-        coming = deque(requests)
-        waiting: list[Ticket] = []
-        chance = random.Random(1)
-        while coming or self._ends or self.gates.waiting:
-            wake_at = self.gates.next_at()
-            times = [
-                coming[0][0] + 1000.0 if coming else math.inf,
-                self._ends[0][0] if self._ends else math.inf,
-                wake_at + self.timer_lag_s if wake_at is not None else math.inf,
-            ]
-            assert min(times) < math.inf, "somebody waits for ever"
-            self.now = max(self.now, min(times))
-            which = times.index(min(times))
-            if which == 0:
-                _, address, lasts_s = coming.popleft()
-                ticket = self.gates.ask(4, address)
-                if ticket.admitted:
-                    self._start(ticket, address, lasts_s)
-                else:
-                    ticket.on_turn = lambda t=ticket, a=address, s=lasts_s: self._start(t, a, s)
-                    waiting.append(ticket)
-            elif which == 1:
-                _, _, ticket, address = heapq.heappop(self._ends)
-                self.open_by_address[address] -= 1
-                self.gates.leave(ticket)
-            else:
-                self.wakes += 1
-                self.gates.advance()
-            if waiting and chance.random() < give_up_share:
-                gone = waiting.pop(chance.randrange(len(waiting)))
-                if not gone.admitted:
-                    self.gates.leave(gone)
-
-    def _start(self, ticket: Ticket, address: int, lasts_s: float) -> None:
-        assert ticket.admitted
-        self.starts.append((self.now, address))
-        self.open_by_address[address] += 1
-        self._count += 1
-        heapq.heappush(self._ends, (self.now + lasts_s, self._count, ticket, address))
-        if self.counts_open:
-            self._count_open(address)
-
-    def _count_open(self, address: int) -> None:
-        networks: Counter[int] = Counter()
-        for other, count in self.open_by_address.items():
-            networks[other >> 8] += count
-        self.most_open["address"] = max(self.most_open["address"], self.open_by_address[address])
-        self.most_open["network"] = max(self.most_open["network"], networks[address >> 8])
-        self.most_open["all"] = max(self.most_open["all"], networks.total())
-
-    def check(self) -> None:
-        assert self.most_open["address"] <= 1
-        assert self.most_open["network"] <= self.limits.prefix_connections
-        assert self.most_open["all"] <= self.limits.in_flight
-        assert_rate_holds([at for at, _ in self.starts], self.limits.connections_per_s)
-        by_network: dict[int, list[float]] = defaultdict(list)
-        for at, address in self.starts:
-            by_network[address >> 8].append(at)
-        for starts in by_network.values():
-            assert_rate_holds(starts, self.limits.prefix_connections_per_s)
-
-
-def assert_rate_holds(starts: list[float], rate: float) -> None:
-    """No half-open window of 1 s or more, beginning anywhere, holds more than ceil(rate * its length)."""
-    assert starts == sorted(starts)
-    for length_s in (1.0, 1.5, 2.0, 7.3, 60.0):
-        allowed = math.ceil(rate * length_s - 1e-9)
-        first = 0
-        for index, at in enumerate(starts):
-            while at - starts[first] >= length_s - 1e-9:
-                first += 1
-            assert index - first + 1 <= allowed, (length_s, rate)
-
-
-def limits(**values: float) -> PolitenessSection:
+def limits(**values: float | None) -> PolitenessSection:
     return PolitenessSection.model_validate(values)
 
 
@@ -125,6 +28,7 @@ REQUESTS = st.lists(
     REQUESTS,
     st.sampled_from([0.7, 3.0, 10.0, 147.0]),
     st.sampled_from([0.5, 2.0, 50.0]),
+    st.sampled_from([None, 0.4, 5.0]),
     st.integers(1, 4),
     st.integers(1, 8),
     st.sampled_from([0.0, 0.003, 0.5]),
@@ -134,6 +38,7 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
     requests: list[tuple[float, int, float]],
     rate: float,
     network_rate: float,
+    as_rate: float | None,
     network_open: int,
     in_flight: int,
     timer_lag_s: float,
@@ -143,10 +48,12 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
         limits(
             connections_per_s=rate,
             prefix_connections_per_s=network_rate,
+            as_connections_per_s=as_rate,
             prefix_connections=network_open,
             in_flight=in_flight,
         ),
         timer_lag_s,
+        as_of=lambda network: network % 3 or None,
     )
     simulation.run(requests, give_up_share)
     simulation.check()
@@ -158,7 +65,7 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
 def test_the_default_rate_is_held_and_reached_over_two_minutes() -> None:
     chance = random.Random(2)
     requests = [(0.0, chance.randrange(1 << 32), 0.2) for _ in range(147 * 120)]
-    simulation = Simulation(limits(), timer_lag_s=0.002, counts_open=False)
+    simulation = Simulation(limits(), timer_lag_s=0.002)
     simulation.run(requests)
     starts = [at for at, _ in simulation.starts]
     assert_rate_holds(starts, 147.0)
@@ -184,14 +91,14 @@ def test_within_a_network_it_is_first_come_first_served() -> None:
 
 def test_waiting_costs_no_wakes_beyond_the_starts() -> None:
     requests = [(0.0, (network << 8) + 1, 0.5) for network in range(5000)]
-    simulation = Simulation(limits(connections_per_s=1000), counts_open=False)
+    simulation = Simulation(limits(connections_per_s=1000))
     simulation.run(requests)
     assert simulation.wakes <= 2 * len(requests)
 
 
 def test_nothing_is_remembered_of_those_who_are_long_gone() -> None:
     requests = [(number / 100, number << 8, 0.3) for number in range(10_000)]
-    simulation = Simulation(limits(connections_per_s=1000), counts_open=False)
+    simulation = Simulation(limits(connections_per_s=1000))
     simulation.run(requests)
     assert simulation.gates.remembered < 200
     assert len(simulation.gates._reminders) < 200

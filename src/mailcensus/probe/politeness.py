@@ -290,6 +290,8 @@ class Politeness:
                 self._remind(gate, gate.ready_at + CATCH_UP_S)
 
     def _forget(self, gate: Gate, parent: Gate, now: float) -> None:
+        if gate.home.get(gate.key) is not gate:
+            return  # a system goes with its last network, before its own turn
         del gate.home[gate.key]
         if gate.home is self._networks:
             parent.networks -= 1
