@@ -18,6 +18,7 @@ from mailcensus.cli import (
     discover,
     enrich,
     grab,
+    import_,
     init,
     lab,
     population,
@@ -62,6 +63,7 @@ LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "
     lab.serve
 )
 LAB.command(epilog=example("mailcensus lab truth --size 40"))(lab.truth)
+APP.command("import", epilog=example("mailcensus import study --from zmap results.csv"))(import_.import_)
 APP.command(epilog=example("mailcensus ports"))(ports.ports)
 
 

@@ -19,7 +19,7 @@ class Hit:
     seen_at: Annotated[datetime, Column("when the answer came")]
     ip: Annotated[str, Column("the address")]
     port: Annotated[int, Column("the discovery port", pa.uint16())]
-    engine: Annotated[str, Column("connect, zmap, masscan")]
+    engine: Annotated[str, Column("connect, zmap, masscan; nmap: an import")]
     rtt_ms: Annotated[float | None, Column("time to the answer")] = None
     canary: Annotated[bool, Column("a known responder, mixed in to test the vantage")] = False
 

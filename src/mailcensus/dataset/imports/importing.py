@@ -1,0 +1,255 @@
+"""A file of another tool becomes a run of its own.
+
+The run's id ends in the first digits of the file's SHA-256: the same file again is recognised by it, and changes
+nothing. A kill on the way leaves rows without the row in `runs` that ends an import; the next try takes up that run,
+passes over as many grabs as are on disk (rows are written in the order of the file), and writes no hit twice.
+
+Memory: a line at a time, what waits for the next part, and the names of hits, certificates and keys of the study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mailcensus import __version__
+from mailcensus.dataset.imports.masscan import read_masscan
+from mailcensus.dataset.imports.port_scan_xml import read_port_scan_xml
+from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_bytes
+from mailcensus.dataset.imports.zgrab2 import read_zgrab2
+from mailcensus.dataset.imports.zmap import read_zmap
+from mailcensus.dataset.lock import WriterLock
+from mailcensus.dataset.parts import PartWriter, visible_files
+from mailcensus.dataset.recorder import Recorder
+from mailcensus.dataset.seen import hits_of, values_of
+from mailcensus.model import Hit, Observation, Outcome, Run
+from mailcensus.study import StageFailed, Study, StudyError
+
+STAGE = "import"
+FORMATS = ("zmap", "masscan", "nmap", "zgrab2")
+
+_DIGITS = 16
+_ROWS_A_PART = 50_000
+_GRABS_A_PART = 10_000
+_REJECT_CHARACTERS = 2_000
+_MOST_REJECTS = 100_000
+"""Kept aside; more are only counted, since a file of the wrong kind is nothing but rejects."""
+_PROGRESS_ROWS = 2_000
+_READ_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of an import."""
+
+    run_id: str
+    rejects: Path
+    """Where bad rows are kept; there is no such file where there are none."""
+    already: bool = False
+    """The same file had been imported before; nothing was done."""
+    rows: int = 0
+    hits: int = 0
+    grabs: int = 0
+    ok: int = 0
+    passed_over: int = 0
+    """Sound, and nothing that a study records: a closed port, a port that is not asked, another protocol."""
+    rejected: int = 0
+
+
+def import_file(
+    study: Study,
+    format_name: str,
+    path: Path,
+    on_progress: Callable[[Imported, float], None] = lambda *_: None,
+) -> Imported:
+    """Read a file of another tool into a study.
+
+    Args:
+        format_name: one of FORMATS.
+        on_progress: told the counts so far and the share of the file's bytes that is read.
+
+    Raises:
+        StudyError: the file cannot be read, or has no row that can be; another process writes to the study.
+        StageFailed: what was read cannot be written.
+    """
+    digest = _digest(path)
+    lock = WriterLock(study.data)
+    try:
+        began = datetime.now(UTC)
+        suffix = f"-import-{digest[:_DIGITS]}"
+        run_id = _run_of(study.data, suffix) or f"{began:%Y-%m-%dT%H-%M-%SZ}{suffix}"
+        imported = Imported(run_id, study.data / "rejects" / f"{path.name}.jsonl")
+        if run_id in values_of(study.data / "runs", "run_id"):
+            imported.already = True
+            return imported
+        with _Intake(study, format_name, path, imported) as intake:
+            intake.take_all(on_progress)
+        if imported.rows and imported.rejected == imported.rows:
+            raise StudyError(
+                f"{path}: none of its {imported.rows:,} rows is one of {format_name}'s "
+                f"({imported.rejects} says why); say what it is with --from"
+            )
+        PartWriter(study.data, "runs", Run).write([_run(study, imported, began)])
+        return imported
+    finally:
+        lock.release()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _run_of(data: Path, suffix: str) -> str | None:
+    """The run of an earlier import of the same file, whether it came to its end or not."""
+    for table in ("runs", "hits", "grabs"):
+        for file in visible_files(data / table):
+            with pq.ParquetFile(file) as source:
+                for batch in source.iter_batches(columns=["run_id"]):
+                    for run_id in pc.unique(batch["run_id"]).to_pylist():
+                        if run_id.endswith(suffix):
+                            return str(run_id)
+    return None
+
+
+def _run(study: Study, imported: Imported, began: datetime) -> Run:
+    return Run(
+        run_id=imported.run_id,
+        stage=STAGE,
+        started_at=began,
+        ended_at=datetime.now(UTC),
+        vantage=study.settings.study.vantage,
+        mailcensus_version=__version__,
+        settings_json=study.settings.model_dump_json(),
+        asked=imported.rows,
+        answered=imported.hits + imported.ok,
+    )
+
+
+class _Intake:
+    """Takes the rows of one file. Use as a context manager: what waits is written at its end, whatever ends it."""
+
+    def __init__(self, study: Study, format_name: str, path: Path, imported: Imported) -> None:
+        self._study = study
+        self._format = format_name
+        self._path = path
+        self._imported = imported
+        self._ports = frozenset(study.settings.discovery.ports)
+        self._hit_parts = PartWriter(study.data, "hits", Hit)
+        self._seen = {(ip, port) for ip, port, *_ in hits_of(study.data, imported.run_id)}
+        self._waiting: list[Hit] = []
+        self._recorder = Recorder(study.data, flush_rows=_GRABS_A_PART)
+        self._grabs_on_disk = sum(1 for _ in values_of(study.data / "grabs", "ip", imported.run_id))
+        self._rejects: IO[str] | None = None
+
+    def __enter__(self) -> _Intake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if self._rejects is not None:
+            self._rejects.close()
+        self._write_hits()
+        self._recorder.close()
+        if kind is None:
+            self._hit_parts.compact()
+            self._recorder.compact()
+
+    def take_all(self, on_progress: Callable[[Imported, float], None]) -> None:
+        """Read the file to its end."""
+        self._imported.rejects.unlink(missing_ok=True)
+        now = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        size = max(1, self._path.stat().st_size)
+        try:
+            with self._path.open("rb") as raw, open_bytes(raw) as stream:
+                for row in self._rows(stream, now):
+                    self._take(row, now)
+                    if self._imported.rows % _PROGRESS_ROWS == 0:
+                        on_progress(self._imported, min(1.0, raw.tell() / size))
+        except (OSError, EOFError) as error:
+            raise StudyError(f"{self._path}: cannot be read on from here: {error}") from None
+        on_progress(self._imported, 1.0)
+
+    def _rows(self, stream: IO[bytes], now: datetime) -> Iterator[Row]:
+        match self._format:
+            case "zmap":
+                return read_zmap(stream)
+            case "masscan":
+                return read_masscan(stream)
+            case "nmap":
+                return read_port_scan_xml(stream)
+            case "zgrab2":
+                return read_zgrab2(stream, self._imported.run_id, self._study.settings.study.vantage, now)
+        raise StudyError(f"--from {self._format}: no such format; there are {', '.join(FORMATS)}")
+
+    def _take(self, row: Row, now: datetime) -> None:
+        imported = self._imported
+        imported.rows += 1
+        match row:
+            case Observation():
+                self._take_grab(row)
+            case Open():
+                self._take_hit(row, now)
+            case PassedOver():
+                imported.passed_over += 1
+            case Reject():
+                imported.rejected += 1
+                self._keep_aside(row)
+
+    def _take_grab(self, observation: Observation) -> None:
+        self._imported.grabs += 1
+        self._imported.ok += observation.grab.outcome is Outcome.OK
+        if self._imported.grabs > self._grabs_on_disk:
+            self._recorder.add(observation)
+
+    def _take_hit(self, found: Open, now: datetime) -> None:
+        port = found.port or self._study.settings.discovery.ports[0]
+        if port not in self._ports:
+            self._imported.passed_over += 1
+            return
+        self._imported.hits += 1
+        if (found.ip, port) in self._seen:
+            return
+        self._seen.add((found.ip, port))
+        self._waiting.append(
+            Hit(
+                run_id=self._imported.run_id,
+                seen_at=found.seen_at or now,
+                ip=found.ip,
+                port=port,
+                engine=self._format,
+            )
+        )
+        if len(self._waiting) >= _ROWS_A_PART:
+            self._write_hits()
+
+    def _write_hits(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._hit_parts.write(waiting)
+
+    def _keep_aside(self, row: Reject) -> None:
+        if self._imported.rejected > _MOST_REJECTS:
+            return
+        try:
+            if self._rejects is None:
+                self._imported.rejects.parent.mkdir(parents=True, exist_ok=True)
+                self._rejects = self._imported.rejects.open("w", encoding="utf-8")
+            kept = {"line": row.line, "reason": row.reason, "row": row.text[:_REJECT_CHARACTERS]}
+            self._rejects.write(json.dumps(kept) + "\n")
+        except OSError as error:
+            raise StageFailed(
+                f"{self._imported.rejects}: cannot be written: {error.strerror or error}"
+            ) from None

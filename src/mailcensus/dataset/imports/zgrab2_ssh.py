@@ -1,0 +1,88 @@
+"""zgrab2's SSH result as our record of SSH."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mailcensus.dataset.imports.json_fields import Fields, fields, inner, names, octets, text
+from mailcensus.model import Ssh, SshHostKey
+from mailcensus.wire.errors import WireError
+from mailcensus.wire.keys import spki_from_ssh_blob
+from mailcensus.wire.ssh.host_keys import host_key_record, verify_host_key
+from mailcensus.wire.ssh.kexinit import KexInit
+
+
+def ssh_record(result: Fields) -> tuple[Ssh | None, tuple[bytes, ...]]:
+    """The record of a result, and the keys of host keys shown; None where the server did not even identify itself.
+
+    The signature is checked over the exchange hash that zgrab2 wrote down.
+    """
+    server, kexinit = fields(result.get("server_id")), fields(result.get("server_key_exchange"))
+    identification = text(server.get("raw"))
+    if identification is None and not kexinit:
+        return None, ()
+    host_key, keys = _host_key(fields(result.get("key_exchange")))
+    ssh = Ssh(
+        identification=identification,
+        protocol_version=text(server.get("version")),
+        software=text(server.get("software")),
+        kex_used=text(inner(result, "algorithm_selection").get("dh_kex_algorithm")),
+        hassh_server=_hassh(kexinit),
+        host_keys=None if host_key is None else (host_key,),
+        kex_algorithms=names(kexinit.get("kex_algorithms")),
+        host_key_algorithms=names(kexinit.get("host_key_algorithms")),
+        ciphers_client_to_server=names(kexinit.get("client_to_server_ciphers")),
+        ciphers_server_to_client=names(kexinit.get("server_to_client_ciphers")),
+        macs_client_to_server=names(kexinit.get("client_to_server_macs")),
+        macs_server_to_client=names(kexinit.get("server_to_client_macs")),
+        compression_client_to_server=names(kexinit.get("client_to_server_compression")),
+        compression_server_to_client=names(kexinit.get("server_to_client_compression")),
+    )
+    return ssh, keys
+
+
+_LISTS = (
+    "kex_algorithms",
+    "host_key_algorithms",
+    "client_to_server_ciphers",
+    "server_to_client_ciphers",
+    "client_to_server_macs",
+    "server_to_client_macs",
+    "client_to_server_compression",
+    "server_to_client_compression",
+)
+"""zgrab2's names of the lists of a KEXINIT."""
+
+
+def _hassh(kexinit: Fields) -> str | None:
+    lists = [names(kexinit.get(theirs)) for theirs in _LISTS]
+    known = [each for each in lists if each is not None]
+    if len(known) < len(lists):
+        return None
+    kex, host_key, cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = known
+    return KexInit(
+        kex=kex,
+        host_key=host_key,
+        ciphers_client_to_server=cipher_out,
+        ciphers_server_to_client=cipher_in,
+        macs_client_to_server=mac_out,
+        macs_server_to_client=mac_in,
+        compression_client_to_server=compression_out,
+        compression_server_to_client=compression_in,
+    ).hassh_server
+
+
+def _host_key(exchange: Fields) -> tuple[SshHostKey | None, tuple[bytes, ...]]:
+    blob = octets(inner(exchange, "server_host_key").get("raw"))
+    if not blob:
+        return None, ()
+    spki = spki_from_ssh_blob(blob)
+    try:
+        record = host_key_record(blob, spki)
+        signature = fields(exchange.get("server_signature"))
+        raw, digest = octets(signature.get("raw")), octets(signature.get("h"))
+        if raw and digest:
+            record = replace(record, verified=verify_host_key(blob, spki, raw, digest) is True)
+    except WireError:
+        return None, ()
+    return record, () if spki is None else (spki,)
