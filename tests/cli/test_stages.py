@@ -219,7 +219,7 @@ def test_a_population_that_changed_under_a_run_is_refused_and_put_back_goes_on(
     (study / "prefixes.txt").write_text("127.199.7.0/30\n")
     ended = mailcensus("discover", study)
     assert ended.status == 2
-    assert "its sources or seed are not what they were when run" in ended.err
+    assert "its sources, sample, shard or seed are not what they were when run" in ended.err
 
     (study / "prefixes.txt").write_text(asked)
     (study / "study.toml").write_text(fast)

@@ -52,8 +52,8 @@ async def discover_in_run(
     progress = run.begin(STAGE, datetime.now(UTC), order)
     if progress.order != order:
         raise StudyError(
-            f"{study.directory / 'study.toml'}: population: its sources or seed are not what they were when run "
-            f"{run.run_id} began; put them back, or remove {study.data / 'run.json'} to begin a new run"
+            f"{study.directory / 'study.toml'}: population: its sources, sample, shard or seed are not what they were "
+            f"when run {run.run_id} began; put them back, or remove {study.data / 'run.json'} to begin a new run"
         )
     sink = HitSink(run, on_stored)
     position = progress.position
