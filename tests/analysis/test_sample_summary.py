@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.estimate import estimate
@@ -12,6 +14,8 @@ from mailcensus.analysis.evidence import gather
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Hit, Run
+
+pytestmark = pytest.mark.slow
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SUMMARY = next(spec for spec in TABLES if spec.name == "summary")
