@@ -19,7 +19,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from mailcensus.dataset.parts import PartWriter
-from mailcensus.model import Certificate, Grab, Key, Outcome, Ssh, SshHostKey, Stage, Tls, TlsMode
+from mailcensus.model import Certificate, Grab, Host, Key, Outcome, Run, Ssh, SshHostKey, Stage, Tls, TlsMode
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 SERVICES = ("ssh", "smtp", "imap", "https")
@@ -76,11 +76,16 @@ class Population:
         )
         PartWriter(data, "certificates", Certificate).write(
             [
-                Certificate(sha256=leaf(key, odd), der=b"", spki_sha256=spki(key), common_name=name(key, odd))
+                Certificate(
+                    sha256=leaf(key, odd), der=b"", spki_sha256=spki(key), common_name=name(key, odd),
+                    sans=(f"*.{name(key, odd)}",) if is_wild(key, odd) else (name(key, odd),),
+                )
                 for key in keys
                 for odd in (False, True)
             ]
-        )
+        )  # fmt: skip
+        PartWriter(data, "hosts", Host).write([_facts(ip) for ip in sorted(self.hosts)])
+        PartWriter(data, "runs", Run).write([_run()])
 
     @cached_property
     def clusters(self) -> list[set[str]]:
@@ -154,6 +159,34 @@ def is_odd(ip: str) -> bool:
     return address(ip)[1] % 2 == 1
 
 
+def is_wild(key: int, odd: bool) -> bool:
+    """Whether that certificate has a wildcard name."""
+    return odd and key % 3 == 0
+
+
+def asn_of(ip: str) -> int | None:
+    """The AS of a host; of some it is not known."""
+    return address(ip)[1] % 4 or None
+
+
+def country_of(ip: str) -> str | None:
+    """The country of a host; of some it is not known."""
+    return (None, "IE", "IE", "GB", "EE")[address(ip)[1] % 5]
+
+
+def _facts(ip: str) -> Host:
+    asn, country = asn_of(ip), country_of(ip)
+    ptr = f"host{address(ip)[1] % 3}.odd-net.example" if is_odd(ip) else None
+    return Host(run_id=RUN, ip=ip, looked_up_at=NOW, country=country, asn=asn, ptr=ptr)
+
+
+def _run() -> Run:
+    return Run(
+        run_id=RUN, stage="collect", started_at=NOW, ended_at=NOW, vantage="t", mailcensus_version="0",
+        settings_json='{"population": {"country": ["ie", "EE"]}}',
+    )  # fmt: skip
+
+
 def _bare(ip: str, service: str, run_id: str, outcome: Outcome, attempt: int = 1) -> Grab:
     return Grab(
         run_id=run_id, vantage="t", started_at=NOW, duration_ms=1, ip=ip, port=20000 + PORTS[service],
@@ -173,13 +206,21 @@ def _grab(ip: str, service: str, keys: list[int], attempt: int) -> Grab:
     tls = ssh = None
     if service == "ssh":
         shown = [SshHostKey(algorithm="x", fingerprint="y", spki_sha256=spki(key)) for key in keys]
-        ssh = Ssh(host_keys=(*shown, shown[0], SshHostKey(algorithm="no SPKI", fingerprint="z")))
+        ssh = Ssh(
+            protocol_version=("2.0", "1.99")[keys[0] % 2],
+            host_keys=(*shown, shown[0], SshHostKey(algorithm="no SPKI", fingerprint="z")),
+        )
     else:
-        tls = Tls(version=0x0303, spki_sha256=spki(keys[0]), leaf_sha256=leaf(keys[0], is_odd(ip)))
+        tls = Tls(
+            version=0x0303 + keys[0] % 2, version_name=("TLSv1.2", "TLSv1.3")[keys[0] % 2],
+            cipher_suite=(0x009C, 0x1301, 0xC02F, 0x1301)[keys[0] % 4],
+            spki_sha256=spki(keys[0]), leaf_sha256=leaf(keys[0], is_odd(ip)),
+        )  # fmt: skip
     return Grab(
         run_id=RUN, vantage="t", started_at=NOW, duration_ms=1, ip=ip, port=20000 + PORTS[service],
         service=service, protocol=SERVICE_BY_NAME[service].protocol, tls_mode=TlsMode.NONE, attempt=attempt,
         outcome=Outcome.OK, stage=Stage.DONE, tls=tls, ssh=ssh,
+        greeting=f"220 mx{keys[0]}.crowd.example ESMTP Postfix" if service == "smtp" else None,
     )  # fmt: skip
 
 

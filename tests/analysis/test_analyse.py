@@ -92,7 +92,9 @@ def test_an_empty_study_has_every_table_with_no_rows_and_zero_counts(tmp_path: P
     assert (statistics.pop("clusters"), statistics.pop("hosts")) == (0, 0)
     assert set(statistics.values()) == {None}
     for table in tables.values():
-        numbers = [value for row in table.to_pylist() for value in row.values() if isinstance(value, int | float)]
+        numbers = [
+            value for row in table.to_pylist() for value in row.values() if isinstance(value, int | float)
+        ]
         assert not any(numbers)
 
 

@@ -13,7 +13,19 @@ from hypothesis import HealthCheck, given, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from random_populations import PORTS, Population, address, crowd, is_odd, name, populations, spki
+from random_populations import (
+    PORTS,
+    Population,
+    address,
+    asn_of,
+    country_of,
+    crowd,
+    is_odd,
+    is_wild,
+    name,
+    populations,
+    spki,
+)
 
 from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
@@ -105,9 +117,9 @@ def check_clusters(population: Population, found: dict[str, Rows]) -> None:
             "keys": len(keys),
             "ssh_keys": sum(True in ways for ways in via.values()),
             "tls_keys": sum(False in ways for ways in via.values()),
-            "ases": 0,
-            "as_unknown": len(ips),
-            "countries": [],
+            "ases": len({asn_of(ip) for ip in ips} - {None}),
+            "as_unknown": sum(asn_of(ip) is None for ip in ips),
+            "countries": sorted({country for ip in ips if (country := country_of(ip))}),
             "kind": kind_of(via),
             "host_ports": len({(ip, service) for ip, service, _ in shown}),
             "ssh_host_ports": len({ip for ip, _, _ in by_ssh}),
@@ -115,7 +127,9 @@ def check_clusters(population: Population, found: dict[str, Rows]) -> None:
             "ssh_keys_shown": len({key for _, _, key in by_ssh}),
             "tls_keys_shown": len({key for _, _, key in shown - by_ssh}),
             "certificates": len({(key, is_odd(ip)) for ip, _, key in shown - by_ssh if key in keys}),
-            "wildcard_certificates": 0,
+            "wildcard_certificates": len(
+                {key for ip, _, key in shown - by_ssh if key in keys and is_wild(key, is_odd(ip))}
+            ),
             "services": services_of(population, ips, keys),
             "first_ip": min(ips, key=address),
             "largest_key": spki(largest),
@@ -227,8 +241,20 @@ def check_levels(population: Population, found: dict[str, Rows]) -> None:
     assert address["keys_shared"] == sum(len(ips) > 1 for ips in population.holders.values())
     assert address["clusters_across"] == len(population.clusters)
     assert levels["machine"]["units_showing"] <= len(population.hosts)
-    assert (levels["operator"]["units_showing"], levels["operator"]["share"]) == (0, None)
-    assert levels["operator"]["hosts_unknown"] == len(population.hosts)
+    check_operators(population, levels["operator"])
+
+
+def check_operators(population: Population, row: dict[str, Any]) -> None:
+    ases: dict[int, set[int]] = defaultdict(set)
+    for key, ips in population.holders.items():
+        ases[key] = {asn for ip in ips if (asn := asn_of(ip))}
+    across = {key for key in ases if len(ases[key]) > 1}
+    placed = {ip for ip in population.hosts if asn_of(ip)}
+    assert row["units_showing"] == len({asn_of(ip) for ip in placed})
+    assert (row["hosts_showing"], row["hosts_unknown"]) == (len(placed), len(population.hosts) - len(placed))
+    assert row["units_sharing"] == len({asn for key in across for asn in ases[key]})
+    assert row["hosts_sharing"] == len({ip for key in across for ip in population.holders[key]} & placed)
+    assert (row["keys_shared"], row["keys"]) == (len(across), sum(bool(found) for found in ases.values()))
 
 
 def check_cross_protocol(population: Population, found: dict[str, Rows]) -> None:

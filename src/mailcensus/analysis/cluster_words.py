@@ -12,6 +12,8 @@ from mailcensus.model import Column
 
 WORDS = 20
 """Words listed per cluster."""
+LEAST_HOSTS = 5
+"""Smaller clusters are not looked at: the names of a few hosts are read faster than a table of their words."""
 LEAST_LETTERS = 3
 SEPARATORS = ".,;:@()<>[]{}/\\\"'=_-*+!?#|\t"
 SAID_BY_ALL = (
@@ -59,7 +61,7 @@ class ClusterWordRow:
     cluster: Annotated[int, Column("the cluster's number; 1 is the largest")]
     word: Annotated[str, Column("the word, lower case")]
     hosts: Annotated[int, Column("hosts of the cluster whose names have it; two at least")]
-    cluster_hosts: Annotated[int, Column("hosts in the cluster")]
+    cluster_hosts: Annotated[int, Column("hosts in the cluster; five at least")]
     share: Annotated[float, Column("hosts / cluster_hosts")]
     greetings: Annotated[int, Column("of hosts: have it in an SMTP greeting")]
     certificates: Annotated[int, Column("of hosts: have it in a certificate's common or alternative name")]
@@ -70,13 +72,14 @@ def cluster_words(evidence: Evidence) -> ibis.Table:
     """Frequencies of words per cluster, for word clouds.
 
     Returns:
-        One row per cluster and word, at most WORDS of a cluster, most hosts first. Words on a single host of the
-        cluster are left out.
+        One row per word and cluster of LEAST_HOSTS or more, at most WORDS of a cluster, most hosts first. Words on
+        a single host of the cluster are left out.
     Source: SMTP greetings, names of leaf certificates, PTR records of the table `hosts`.
     """
-    said = ibis.union(*(_words(texts, place) for place, texts in enumerate(_texts(evidence))))
+    members = evidence.dataset.put("members_for_words", _members(evidence))
+    texts = enumerate(_texts(evidence, members))
+    said = ibis.union(*(_words(of_source, place) for place, of_source in texts))
     hosts = said.group_by("host", "word").agg(sources=said.source.bit_or())
-    members = evidence.cluster_members.select("host", "cluster")
     each = hosts.join(members, "host")
     counts = each.group_by("cluster", "word").agg(
         hosts=each.count(),
@@ -93,28 +96,33 @@ def cluster_words(evidence: Evidence) -> ibis.Table:
     return rows.mutate(share=rows.hosts / rows.cluster_hosts).order_by("cluster", "rank")
 
 
-def _texts(evidence: Evidence) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
-    """Of the hosts in clusters: host, text; by greeting, by certificate, by reverse name."""
-    members = evidence.cluster_members.select("host")
+def _members(evidence: Evidence) -> ibis.Table:
+    members = evidence.cluster_members.select("host", "cluster")
+    sizes = members.group_by("cluster").agg(hosts=members.count())
+    return members.semi_join(sizes.filter(sizes.hosts >= LEAST_HOSTS), "cluster")
+
+
+def _texts(evidence: Evidence, members: ibis.Table) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
+    """What hosts are called: host, text; by greeting, by certificate, by reverse name."""
     smtp = evidence.services.filter(evidence.services.protocol == "smtp")
-    said = evidence.greetings.semi_join(smtp, "service").join(evidence.hosts, "ip")
+    said = evidence.greetings.semi_join(smtp, "service")
+    addresses = evidence.hosts.semi_join(members, "host")
+    leaves = evidence.leaves.semi_join(members, "host").select("host", "certificate")
     facts = evidence.host_facts.filter(evidence.host_facts.ptr.notnull())
     return (
-        said.select("host", text="greeting").semi_join(members, "host"),
-        evidence.leaves.join(_certificate_names(evidence), "certificate")
-        .select("host", "text")
-        .semi_join(members, "host"),
-        facts.select("host", text="ptr").semi_join(members, "host"),
+        said.join(addresses, "ip").select("host", text="greeting"),
+        leaves.join(_certificate_names(evidence, leaves), "certificate").select("host", "text"),
+        facts.semi_join(members, "host").select("host", text="ptr"),
     )
 
 
-def _certificate_names(evidence: Evidence) -> ibis.Table:
+def _certificate_names(evidence: Evidence, leaves: ibis.Table) -> ibis.Table:
     certificates = evidence.dataset.table("certificates")
     names = certificates.select(
         certificate_sha256="sha256",
         text=certificates.common_name.fill_null("") + " " + certificates.sans.join(" ").fill_null(""),
     )
-    numbers = evidence.certificates.select("certificate", "certificate_sha256")
+    numbers = evidence.certificates.semi_join(leaves, "certificate")
     return numbers.join(names, "certificate_sha256").select("certificate", "text")
 
 

@@ -56,7 +56,7 @@ class Evidence:
     grab_kinds: ibis.Table
     """Final grabs alike: service, outcome, stage, starttls_offered, tls (a version was chosen), grabs."""
     software: ibis.Table
-    """What final grabs named: protocol, product, version, hosts."""
+    """What final grabs named, counted when asked: protocol, product, version, hosts."""
     greetings: ibis.Table
     """Final grabs that said something, read when asked: ip, service, greeting."""
     hosts: ibis.Table
@@ -121,7 +121,7 @@ def gather(dataset: Dataset) -> Evidence:
         pauses=of_run(dataset.table("pauses"), run_id),
         services=services,
         grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
-        software=dataset.put("software", _software(grabs)),
+        software=_software(grabs),
         greetings=_greetings(dataset.table("grabs"), run_id),
         hosts=hosts,
         host_facts=_host_facts(dataset, run_id, hosts),

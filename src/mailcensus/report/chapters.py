@@ -54,7 +54,7 @@ CHAPTERS = (
         "asked",
         "Services",
         "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
-        ("services", "outcomes", "software"),
+        ("run_table", "services", "listeners", "outcomes", "software"),
     ),
     ChapterSpec(
         "within",
@@ -62,21 +62,28 @@ CHAPTERS = (
         "One key on several services of one host. For TLS services of one kind this is how mail servers are "
         "usually set up; an SSH host key that is also a TLS key is serious, because each can then stand in for "
         "the other.",
-        ("within_host", "cross_protocol_hosts", "cross_protocol"),
+        ("within_host", "cross_protocol_hosts", "cross_protocol", "key_kinds"),
     ),
     ChapterSpec(
         "across",
         "Across hosts",
         "One key on several hosts: who holds it can pose as each of them. Clones, shared certificates and one "
         "machine with several addresses all look like this; the pages of clusters hold what tells them apart.",
-        ("port_pairs", "most_shared", "shared_keys"),
+        ("levels", "ways", "port_pairs", "most_shared", "shared_keys", "rsa_transport", "versions"),
     ),
     ChapterSpec(
         "clustered",
         "Clusters",
         "Hosts linked by shared keys, directly or through other hosts. Each cluster has a page with its drawing "
         "and its evidence.",
-        ("clusters", "cluster_sizes", "cluster_statistics"),
+        (
+            "clusters",
+            "cluster_kinds",
+            "cluster_sizes",
+            "cluster_statistics",
+            "size_two_patterns",
+            "cluster_words",
+        ),
         figure="cluster_sizes",
     ),
     ChapterSpec(
@@ -108,13 +115,19 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("ports", "service_a", "service_b", "reading", "hosts", "hosts_showing_both", "share", "keys"),
     ),
     "port_pairs": ("ports", "service_a", "service_b", "links", "keys"),
+    "run_table": (
+        *("answering", "hosts_asked", "some_crypto", "some_crypto_share", "crypto_host_ports", "unique_keys"),
+        *("keys_share", "hosts_only_local_keys", "hosts_in_clusters", "hark", "clusters", "biggest_cluster"),
+        *("median_cluster", "mean_cluster"),
+    ),
+    "ways": ("way", "hosts", "share", "hosts_only", "only_share", "keys", "definition"),
     "shared_keys": (
-        *("spki_sha256", "hosts", "cluster", "via", "services", "algorithm", "bits", "certificates"),
-        "common_names",
+        *("spki_sha256", "hosts", "machines", "ases", "cluster", "via", "services", "algorithm", "bits"),
+        *("certificates", "rsa_transport_hosts", "common_names"),
     ),
     "clusters": (
-        *("cluster", "hosts", "keys", "ssh_keys", "tls_keys", "services", "first_ip", "largest_key_hosts"),
-        "common_names",
+        *("cluster", "hosts", "machines", "ases", "countries", "kind", "keys", "ssh_keys", "tls_keys"),
+        *("services", "first_ip", "largest_key_hosts", "wildcard_certificates", "common_names"),
     ),
     "cross_protocol": (
         *("spki_sha256", "reading", "ssh_hosts", "tls_hosts", "both_hosts", "services", "algorithm", "bits"),
