@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mailcensus.population.address import format_address
-from mailcensus.population.databases.bulk import Keys, ipv4_keys, ipv6_keys, numbers_of
+from mailcensus.population.databases.bulk import Keys, ipv4_keys, ipv6_keys, numbers_of, sharing
 from mailcensus.population.databases.disjoint import Row, disjoint
 from mailcensus.population.databases.table import AddressFacts, AddressTable, Origin, Rejects, Side
 
 _EXAMPLES = 1_000
 """Rejected rows that are kept word by word; all are counted."""
 _SHOWN_CHARACTERS = 120
+
+
+_Columns = tuple[Keys, Keys, NDArray[np.int32], NDArray[np.uint8]]
+"""First addresses, last addresses, facts and prefix lengths of ranges."""
 
 
 class _Rows:
@@ -43,9 +47,10 @@ class _Rows:
     def keys(self) -> tuple[Keys, Keys]:
         return np.frombuffer(self.starts, self.kind), np.frombuffer(self.lasts, self.kind)
 
-    def rows(self) -> list[Row]:
-        starts, lasts = map(numbers_of, self.keys())
-        return list(map(Row, starts, lasts, self.facts, self.lengths, self.lines))
+    def rows(self, places: NDArray[np.int64]) -> list[Row]:
+        starts, lasts = (numbers_of(keys[places]) for keys in self.keys())
+        others = [[column[place] for place in places] for column in (self.facts, self.lengths, self.lines)]
+        return list(map(Row, starts, lasts, *others))
 
 
 class TableBuilder:
@@ -103,32 +108,37 @@ class TableBuilder:
 
     def _side(self, version: int) -> Side:
         taken = self._rows[version]
-        starts, lasts = taken.keys()
-        if len(starts) < 2 or bool((starts[1:] > lasts[:-1]).all()):
-            facts = np.frombuffer(taken.facts, np.int32)
-            return Side(starts, lasts, facts, self._lengths(np.frombuffer(taken.lengths, np.uint8)))
-        return self._side_of_nested(version, taken.rows())
+        columns = (
+            *taken.keys(),
+            np.frombuffer(taken.facts, np.int32),
+            np.frombuffer(taken.lengths, np.uint8),
+        )
+        starts, lasts = columns[:2]
+        if len(starts) > 1 and not bool((starts[1:] > lasts[:-1]).all()):
+            columns = self._disjoint(version, taken, columns)
+        starts, lasts, facts, lengths = columns
+        return Side(starts, lasts, facts, lengths if self._announced else None)
 
-    def _side_of_nested(self, version: int, rows: list[Row]) -> Side:
-        found = disjoint(rows)
+    def _disjoint(self, version: int, taken: _Rows, columns: _Columns) -> _Columns:
+        """The columns in order and disjoint. Only rows that share addresses are looked at one by one."""
+        shared = sharing(*columns[:2])
+        found = disjoint(taken.rows(np.flatnonzero(shared)))
         for row in found.crossing:
-            self.reject(
-                row.line,
-                "crosses the border of another row, which keeps what both have",
-                _range_text(version, row),
-            )
+            why = "crosses the border of another row, which keeps what both have"
+            self.reject(row.line, why, _range_text(version, row))
         for row in found.repeated:
             self.reject(row.line, "stands there already", _range_text(version, row))
         keys = ipv4_keys if version == 4 else ipv6_keys
-        return Side(
+        pieces = (
             keys([row.start for row in found.rows]),
             keys([row.last for row in found.rows]),
             np.array([row.facts for row in found.rows], np.int32),
-            self._lengths(np.array([row.length for row in found.rows], np.uint8)),
+            np.array([row.length for row in found.rows], np.uint8),
         )
-
-    def _lengths(self, lengths: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        return lengths if self._announced else None
+        both = [np.concatenate([kept[~shared], made]) for kept, made in zip(columns, pieces, strict=True)]
+        order = np.argsort(both[0], kind="stable")
+        starts, lasts, facts, lengths = (column[order] for column in both)
+        return starts, lasts, facts, lengths
 
 
 def _range_text(version: int, row: Row) -> str:

@@ -39,6 +39,18 @@ def numbers_of(keys: Keys) -> list[int]:
     return [int.from_bytes(raw[at : at + 16], "big") for at in range(0, len(raw), 16)]
 
 
+def sharing(starts: Keys, lasts: Keys) -> NDArray[np.bool_]:
+    """Which of some ranges may share addresses with another: exact for IPv4, all of them for IPv6."""
+    if starts.dtype == _IPV6:
+        return np.ones(len(starts), np.bool_)
+    order = np.argsort(starts, kind="stable")
+    first, last = starts[order], lasts[order]
+    marked = np.zeros(len(starts), np.bool_)
+    marked[order[1:]] = first[1:] <= np.maximum.accumulate(last)[:-1]  # with one before it
+    marked[order[:-1]] |= first[1:] <= last[:-1]  # with the next one
+    return marked
+
+
 def keys_of(addresses: Sequence[str]) -> tuple[NDArray[np.int64], Keys, NDArray[np.int64], Keys]:
     """Places and keys of the IPv4 addresses of a list, then those of the IPv6 ones.
 

@@ -113,8 +113,12 @@ def read_columns(file: BinaryIO, layout: Layout, builder: TableBuilder | None = 
     """Every row of a CSV database, into a builder given or a new one."""
     builder = builder or TableBuilder()
     said_of = itemgetter(*(place for role, place in layout.places.items() if role not in _RANGE))
+    header = layout.has_header
     for number, line in enumerate(lines_of(file), start=1):
-        if (number == 1 and layout.has_header) or not line.strip() or line.startswith("#"):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if header:
+            header = False
             continue
         try:
             _take(builder, layout, said_of, number, csv_fields(line))
