@@ -1,4 +1,7 @@
-"""kill -9 at random moments of a run: the tables are those of a run that was left alone."""
+"""kill -9 at random moments of a run: the tables are those of a run that was left alone.
+
+Discovery and collection go on together, slowly enough that kills fall into both; two canaries watch.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ def finish(directory: Path) -> None:
 def study_at(directory: Path, plan: Plan) -> Path:
     """A study of the lab that flushes often, so that kills fall between flushes and into them."""
     directory.mkdir()
-    text = study_toml(plan, directory)
+    text = study_toml(plan, directory).replace("connections_per_s = 5000.0", "connections_per_s = 250.0", 1)
+    canaries = [host.ip for host in plan.hosts[:2]]
+    text += f"\n[canaries]\nhosts = {canaries}\nshare = 0.02\nrest_s = 0.05\n".replace("'", '"')
     (directory / "study.toml").write_text(text.replace("[collect]\n", "[collect]\nflush_s = 0.1\n"))
     return directory
 
