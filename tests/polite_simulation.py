@@ -94,7 +94,8 @@ class Simulation:
         for starts in by_network.values():
             assert_rate_holds(starts, self.limits.prefix_connections_per_s)
         for starts in by_system.values():
-            assert_rate_holds(starts, self.limits.as_connections_per_s or math.inf)
+            if self.limits.as_connections_per_s is not None:
+                assert_rate_holds(starts, self.limits.as_connections_per_s)
 
 
 def assert_rate_holds(starts: list[float], rate: float) -> None:

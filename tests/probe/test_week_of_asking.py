@@ -40,7 +40,7 @@ def test_no_limit_is_exceeded_in_any_second_hour_network_or_system(span: Span) -
     limits = PolitenessSection(
         connections_per_s=RATE / span.slower,
         prefix_connections_per_s=2.0 / span.slower,
-        as_connections_per_s=20.0 / span.slower,
+        as_connections_per_s=10.0 / span.slower,
         in_flight=600,
     )
     simulation = Simulation(limits, timer_lag_s=0.002, as_of=lambda network: network % SYSTEMS or None)
@@ -48,10 +48,11 @@ def test_no_limit_is_exceeded_in_any_second_hour_network_or_system(span: Span) -
     simulation.check()
     starts = [at for at, _ in simulation.starts]
     assert len(starts) == span.connections
-    assert span.length_s <= starts[-1] - starts[0] <= 1.6 * span.length_s, (
-        "the limits of systems bind, for a time"
-    )
-    assert simulation.most_open["all"] == 600, "and so does the number in flight"
+    took_s = starts[-1] - starts[0]
+    assert span.length_s <= took_s <= 2 * span.length_s
+    assert simulation.most_open["all"] == 600, "the number in flight binds"
+    busiest = sum((address >> 8) % SYSTEMS == 1 for _, address in simulation.starts) / took_s
+    assert busiest > 0.8 * 10.0 / span.slower, "and so do the limits of systems"
 
 
 def asked_for(span: Span) -> list[tuple[float, int, float]]:
