@@ -58,7 +58,7 @@ def test_no_24_gets_more_than_it_may_over_a_slice(addresses: list[str], expected
     assert polite_rate_per_s(addresses, politeness) == expected
 
 
-def test_what_zmap_says() -> None:
+def test_what_zmap_says(caplog: pytest.LogCaptureFixture) -> None:
     zmap = Zmap.__new__(Zmap)
     seen_at = datetime(2025, 11, 16, 18, 58, 44, 305_976, UTC)
     line = "10.99.1.25,25,synack,1,1763319524,305976"
@@ -72,6 +72,10 @@ def test_what_zmap_says() -> None:
         " 0:02 57%; send: 201 99 p/s (99 p/s avg); recv: 199 98 p/s (98 p/s avg); drops: 0 p/s (0 p/s avg)"
     )
     assert zmap.heard(status) == Heard(sent=0.57)
+    assert caplog.messages == []
+    zmap.heard(status.replace("drops: 0 p/s", "drops: 12 p/s"))
+    zmap.heard(status.replace("drops: 0 p/s", "drops: 12 p/s"))
+    assert [message[:32] for message in caplog.messages] == ["zmap: this machine could not kee"]
     assert zmap.heard("Nov 22 03:52:07.323 [INFO] zmap: completed") == Heard()
 
 

@@ -6,15 +6,19 @@ the fields.
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 
 from mailcensus.discovery.engines import Answer, Heard, Job, check_version, find_program, output_of
 from mailcensus.study import StageFailed
 
+_LOG = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OLDEST = (2, 1)
 _SENT = re.compile(r"^\s*(?:\d+:)+\d\d (\d+)%.*; send: \d+")
+
+_DROPS = re.compile(r"drops: [1-9]")
 
 _MENDS = (
     (
@@ -34,6 +38,7 @@ class Zmap:
     """An `engines.Engine`."""
 
     name = "zmap"
+    _has_warned = False
 
     def __init__(self) -> None:
         """Find it, and learn how this version is called.
@@ -99,6 +104,12 @@ class Zmap:
     def heard(self, line: str) -> Heard:
         """See Engine: ` 0:02 57%; send: 201 99 p/s ...` once a second; the share counts the cool-down in."""
         sent = _SENT.match(line)
+        if sent and not self._has_warned and _DROPS.search(line):
+            self._has_warned = True
+            _LOG.warning(
+                "zmap: this machine could not keep up and lost answers; lower politeness.connections_per_s, "
+                "or set discovery.retries"
+            )
         return Heard(sent=int(sent[1]) / 100) if sent else Heard()
 
     def explain(self, talk: str) -> str | None:
