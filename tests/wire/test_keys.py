@@ -163,7 +163,7 @@ def test_a_dsa_key_without_parameters_stays_without() -> None:
 
 ODD = [
     ("unsupported/sm2", "sm2-pub.key", "ecdsa", 256, "sm2p256v1"),
-    ("post-quantum", "slhdsa.key", "2.16.840.1.101.3.4.3.20", None, None),
+    ("post-quantum", "slhdsa.key", "slh-dsa-sha2-128s", None, None),
     ("Diffie-Hellman", "dh-ok.key", "1.2.840.113549.1.3.1", None, None),
     ("X448", "x448-ok.key", "x448", 448, None),
 ]

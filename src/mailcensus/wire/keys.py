@@ -6,6 +6,7 @@ The form is DER of SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7):
     elliptic curve             id-ecPublicKey, named curve, uncompressed point        RFC 5480
     DSA                        id-dsa, minimal (p, q, g), minimal y                   RFC 3279
     Ed25519, Ed448, X25519...  the algorithm without parameters                       RFC 8410
+    ML-DSA, SLH-DSA, ML-KEM    the algorithm without parameters                       RFC 9881, 9909, 9935
     anything else              as it was sent
 
 Restrictions that say how a key may be used (RSA-PSS hashes, id-ecDH) are dropped: they do not make another key.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from itertools import product
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -45,6 +47,19 @@ _X25519 = bytes.fromhex("2b656e")
 _X448 = bytes.fromhex("2b656f")
 _ED25519 = bytes.fromhex("2b6570")
 _ED448 = bytes.fromhex("2b6571")
+
+_NIST_SIGNATURES = bytes.fromhex("6086480165030403")
+_NIST_KEMS = bytes.fromhex("6086480165030404")
+"""Arcs of NIST's algorithms; the last octet names one."""
+_POST_QUANTUM = {
+    **{_NIST_SIGNATURES + bytes([last]): f"ml-dsa-{size}" for last, size in ((17, 44), (18, 65), (19, 87))},
+    **{
+        _NIST_SIGNATURES + bytes([20 + place]): f"slh-dsa-{hashes}-{size}{speed}"
+        for place, (hashes, size, speed) in enumerate(product(("sha2", "shake"), (128, 192, 256), ("s", "f")))
+    },
+    **{_NIST_KEMS + bytes([last]): f"ml-kem-{size}" for last, size in ((1, 512), (2, 768), (3, 1024))},
+}
+"""Keys that are octets behind an algorithm without parameters: RFC 9881, RFC 9909 and RFC 9935, section 3 of each."""
 
 _RSA_ALGORITHM = der.write(der.SEQUENCE, der.write(der.OID, _RSA), der.write(der.NULL))
 
@@ -149,6 +164,12 @@ def _rewrite_octets(algorithm: bytes, _parameters: bytes, key: bytes) -> bytes:
     return _write_spki(der.write(der.OID, algorithm), key)
 
 
+def _rewrite_post_quantum(algorithm: bytes, parameters: bytes, key: bytes) -> bytes:
+    if parameters not in (b"", b"\x05\x00"):
+        raise ProtocolError("SPKI: parameters where there are none")
+    return _write_spki(der.write(der.OID, algorithm), key)
+
+
 def _rewrite_ec(_algorithm: bytes, parameters: bytes, key: bytes) -> bytes:
     if parameters[:1] == b"\x30":
         curve = _explicit_curve(parameters)
@@ -225,6 +246,7 @@ _REWRITERS: dict[bytes, Callable[[bytes, bytes, bytes], bytes]] = {
     _DSA: _rewrite_dsa,
     _DSA_OIW: _rewrite_dsa,
     **dict.fromkeys(_OCTET_KEYS, _rewrite_octets),
+    **dict.fromkeys(_POST_QUANTUM, _rewrite_post_quantum),
 }
 
 
@@ -350,8 +372,6 @@ _NAMES = {
     _DSA: "dsa",
     _EC: "ecdsa",
     **{algorithm: name for algorithm, (name, _octets, _bits) in _OCTET_KEYS.items()},
-    bytes.fromhex("608648016503040311"): "ml-dsa-44",
-    bytes.fromhex("608648016503040312"): "ml-dsa-65",
-    bytes.fromhex("608648016503040313"): "ml-dsa-87",
+    **_POST_QUANTUM,
 }
-"""Names of the algorithms of canonical keys; ML-DSA is RFC 9881."""
+"""Names of the algorithms of canonical keys."""
