@@ -18,6 +18,7 @@ from mailcensus.dataset.vantage import record_preflight
 from mailcensus.discovery.preflight import checks_of, preflight
 from mailcensus.discovery.preflight_line import Line
 from mailcensus.model import Verdict
+from mailcensus.probe.door import open_door
 from mailcensus.study import StageFailed, Study
 
 
@@ -53,7 +54,7 @@ def preflight_of_run(study: Study, run: CurrentRun, *, quiet: bool) -> None:
     Raises:
         StageFailed: what the run would find would mean nothing.
     """
-    lines = uvloop.run(preflight(study))
+    lines = uvloop.run(_through_the_door(study, run))
     record_preflight(run.data, checks_of(lines, run.run_id))
     for line in lines:
         if not quiet and line.verdict in (Verdict.WARNING, Verdict.FAILED):
@@ -61,6 +62,12 @@ def preflight_of_run(study: Study, run: CurrentRun, *, quiet: bool) -> None:
     stopping = _stopping(lines)
     if stopping:
         raise StageFailed(f"preflight: {_words(stopping[0])}; to run all the same: --without-preflight")
+
+
+async def _through_the_door(study: Study, run: CurrentRun) -> list[Line]:
+    """What is sent to responders stands in the run's books."""
+    async with open_door(study, run) as door:
+        return await preflight(study, door)
 
 
 def _stopping(lines: Sequence[Line]) -> list[Line]:

@@ -27,8 +27,11 @@ from mailcensus.probe.dialer import Dialer, Excluded
 from mailcensus.study import Study
 
 
-async def preflight(study: Study) -> list[Line]:
+async def preflight(study: Study, dialer: Dialer | None = None) -> list[Line]:
     """Look at everything.
+
+    Args:
+        dialer: the door to responders, where a run keeps its books; one of its own where none is given.
 
     Raises:
         StudyError: the population, or a responder, address or resolver of study.toml, is bad.
@@ -38,7 +41,7 @@ async def preflight(study: Study) -> list[Line]:
     responders = preflight_responders(study)
     some = [responder.ip for responder in responders] or list(islice(population.addresses(), 1))
     addresses = own_addresses(study, some)
-    egress, names = await asyncio.gather(_egress(study, responders), name_lines(study, addresses))
+    egress, names = await asyncio.gather(_egress(study, dialer, responders), name_lines(study, addresses))
     return [
         *egress,
         engine_line(study),
@@ -68,11 +71,13 @@ def checks_of(lines: Sequence[Line], run_id: str) -> list[PreflightCheck]:
     ]
 
 
-async def _egress(study: Study, responders: Sequence[Responder]) -> list[Line]:
+async def _egress(study: Study, dialer: Dialer | None, responders: Sequence[Responder]) -> list[Line]:
     """Whether the way out is open on each discovery port."""
-    dialer = Dialer(study.settings.politeness, Exclusions.of_study(study), study.settings.study.allow_special)
+    door = dialer or Dialer(
+        study.settings.politeness, Exclusions.of_study(study), study.settings.study.allow_special
+    )
     timeout_s = study.settings.discovery.timeout_s
-    answers = await asyncio.gather(*(_answers(dialer, responder, timeout_s) for responder in responders))
+    answers = await asyncio.gather(*(_answers(door, responder, timeout_s) for responder in responders))
     found = dict(zip(responders, answers, strict=True))
     ports = (*study.settings.discovery.ports, *(responder.port for responder in responders))
     return [_egress_line(port, found) for port in dict.fromkeys(ports)]
