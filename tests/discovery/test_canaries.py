@@ -177,6 +177,26 @@ def test_when_canaries_fall_silent_nobody_is_asked_and_what_was_asked_since_is_a
     assert "canaries answer again" in caplog.text
 
 
+def test_who_opts_out_while_blind_is_not_asked_again_and_counts_once(
+    world: World, dialled: list[tuple[datetime, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    study = world.study(connections_per_s=300.0)
+
+    async def opt_out_while_blind() -> None:
+        await until(lambda: len(dialled) > 60)
+        world.close()
+        await until(lambda: "paused" in caplog.text)
+        (world.directory / "opt-outs.txt").write_text("127.79.0.0/25\n")
+        await asyncio.sleep(1.5)  # exclusions are looked at once a second
+        world.open()
+
+    assert discover(study, opt_out_while_blind) is StageState.DONE
+    asked = {ip for _, ip in dialled if ip != CANARY}
+    (stage,) = world.rows("runs")
+    assert stage["asked"] + stage["excluded"] == SIZE
+    assert stage["asked"] <= len(asked) <= stage["asked"] + 10, "those that were on their way at the pause"
+
+
 def test_a_vantage_that_is_blind_from_the_start_asks_nobody_but_canaries(
     world: World, dialled: list[tuple[datetime, str]]
 ) -> None:

@@ -42,6 +42,11 @@ class Frontier:
         del self._out[position]
 
     @property
+    def out(self) -> frozenset[int]:
+        """Positions that were given out and are not done with."""
+        return frozenset(self._out)
+
+    @property
     def checkpoint(self) -> int:
         """All positions before this one are done with."""
         return next(iter(self._out), self._next)

@@ -19,7 +19,7 @@ from mailcensus.discovery.canaries import CanaryWatch
 from mailcensus.discovery.connect import ConnectSweep, Tally
 from mailcensus.discovery.frontier import Frontier
 from mailcensus.model import Hit
-from mailcensus.population import Population
+from mailcensus.population import Exclusions, Population
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.study import Study
@@ -92,7 +92,8 @@ async def discover(
         canaries: who watches the way out; None: nobody.
 
     Returns:
-        What came of the addresses asked in this session; those that were asked again count each time.
+        What came of the addresses asked in this session. Those that were asked again count each time, but for those
+        excluded since: they were asked once, and are not again.
 
     Raises:
         StudyError: this machine or the sink cannot go on; the position told last holds.
@@ -100,11 +101,13 @@ async def discover(
     make_room_for(study.settings.politeness.in_flight)
     total = population.order.positions
     tally, position = Tally(), start_at
+    counted = _Counted(start_at)
     watch = Watch(total, sink, on_progress, canaries, start_at)
     if canaries is not None and position < total:
         await canaries.begin(position)
     while True:
-        targets = _Sent(population.targets(position), canaries, position)
+        left = counted.without_excluded(population.targets(position), dialer.exclusions)
+        targets = _Sent(left, canaries, position)
         frontier = Frontier(iter(targets), position, total)
         sweep = ConnectSweep(dialer, frontier, sink.add, run_id=run_id, settings=study.settings.discovery)
         watch.follow(frontier)
@@ -115,7 +118,8 @@ async def discover(
         tally.add(sweep.tally)
         if canaries is None or position >= total:
             break
-        position = await canaries.judge(frontier.checkpoint, targets.reached)
+        counted.note(targets.reached, frontier.out)
+        position = await canaries.judge(frontier.checkpoint, counted.reached)
         watch.store()
         if position >= total:
             break
@@ -146,6 +150,32 @@ async def _run(sweep: ConnectSweep, workers: int, watch: Watch, canaries: Canary
 
 async def _all_of(tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.wait(tasks)
+
+
+class _Counted:
+    """Which targets the tallies of earlier sweeps hold, where some are gone through again.
+
+    Attributes:
+        reached: nothing from this position on was ever given out.
+    """
+
+    def __init__(self, position: int) -> None:
+        self.reached = position
+        self._undone: frozenset[int] = frozenset()
+
+    def note(self, reached: int, out: frozenset[int]) -> None:
+        """A sweep has ended that gave targets out up to a position; some of them are still out."""
+        self._undone = out.union(position for position in self._undone if position >= reached)
+        self.reached = max(self.reached, reached)
+
+    def without_excluded(
+        self, targets: Iterator[tuple[int, str]], exclusions: Exclusions
+    ) -> Iterator[tuple[int, str]]:
+        """Targets without those that are counted already and excluded now."""
+        for position, ip in targets:
+            is_counted = position < self.reached and position not in self._undone
+            if not (is_counted and exclusions.contains(ip)):
+                yield position, ip
 
 
 class _Sent:
