@@ -25,6 +25,7 @@ from mailcensus.discovery import discover
 from mailcensus.model import Hit
 from mailcensus.population import Exclusions, Population, load_population
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.ledger import Ledger
 from mailcensus.study import Settings, Study
 
 _IN_FLIGHT = 500
@@ -83,10 +84,10 @@ async def bare(population: Population, port: int) -> None:
     await asyncio.gather(*[work() for _ in range(_IN_FLIGHT)])
 
 
-async def ours(study: Study, population: Population) -> None:
+async def ours(study: Study, population: Population, ledger: Ledger | None) -> None:
     """The discovery stage."""
     sink = CountingSink()
-    dialer = Dialer(study.settings.politeness, Exclusions(), allow_special=True)
+    dialer = Dialer(study.settings.politeness, Exclusions(), allow_special=True, ledger=ledger)
     await discover(study, population, dialer, sink, run_id="bench")
     if sink.count != len(population):
         raise SystemExit(f"only {sink.count} of {len(population)} addresses answered")
@@ -105,7 +106,8 @@ async def compare(study: Study, rounds: int) -> None:
     population = load_population(study)
     runs: dict[str, Callable[[], Awaitable[None]]] = {
         "bare create_connection": lambda: bare(population, study.settings.discovery.port),
-        "mailcensus discover": lambda: ours(study, population),
+        "mailcensus discover": lambda: ours(study, population, Ledger()),
+        "the same, no ledger": lambda: ours(study, population, None),
     }
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(rounds):

@@ -61,7 +61,8 @@ def test_politeness_has_a_row_for_every_protocol() -> None:
 def test_politeness_has_the_limits_that_settings_have() -> None:
     limits = Settings().politeness.model_dump()
     for name, value in limits.items():
-        assert f"| {value:,g} | `politeness.{name}` |" in text_of("politeness.md"), name
+        shown = "none" if value is None else f"{value:,g}"
+        assert f"| {shown} | `politeness.{name}` |" in text_of("politeness.md"), name
 
 
 def test_observer_has_the_caps_that_exchanges_have() -> None:
