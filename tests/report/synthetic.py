@@ -163,7 +163,7 @@ def _write(study: Study, table: str, rows: Sequence[Any]) -> None:
 
 _RUN = Run(
     run_id="20261103T080000Z", stage="discover", started_at=START, ended_at=START + timedelta(hours=7),
-    vantage="lab-vantage-1", mailcensus_version="0.1.0", settings_json="{}", hello_profile=None,
+    vantage="lab-vantage-1", mailcensus_version="0.1.0", settings_json=Settings().model_dump_json(), hello_profile=None,
 )  # fmt: skip
 
 
