@@ -1,5 +1,6 @@
 """What we record: frozen, typed records and their Arrow schemas. No I/O; imports nothing of ours."""
 
+from mailcensus.model.chain import Chain, ChainError, ChainStatus
 from mailcensus.model.column import Column, Field, fields_of, schema_of
 from mailcensus.model.exclusion import Exclusion
 from mailcensus.model.followup import Enumeration, Followup
@@ -18,6 +19,7 @@ TABLES: dict[str, type] = {
     "grabs": Grab,
     "certificates": Certificate,
     "keys": Key,
+    "chains": Chain,
     "followups": Followup,
     "enumerations": Enumeration,
     "hosts": Host,
@@ -36,6 +38,9 @@ __all__ = [
     "TABLES",
     "CanaryAsk",
     "Certificate",
+    "Chain",
+    "ChainError",
+    "ChainStatus",
     "Column",
     "DnsState",
     "Enumeration",

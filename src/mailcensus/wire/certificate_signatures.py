@@ -75,6 +75,14 @@ class Signature:
             return "rsassaPss"
         return _ALGORITHMS[oid][0] if oid in _ALGORITHMS else _NAMES_ONLY.get(oid, oid)
 
+    def hash_name(self) -> str | None:
+        """The hash that is signed, e.g. sha256; None where there is none of its own or it cannot be read."""
+        try:
+            digest, _ = _hash_and_padding(self.algorithm)
+        except (ProtocolError, LookupError):
+            return None
+        return None if digest is None else digest.name
+
     def verifies(self, spki: bytes, signed: bytes) -> bool | None:
         """Whether it is the signature of the key `spki` over `signed`; None where that cannot be checked."""
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from mailcensus.model import Certificate
@@ -26,6 +27,9 @@ SANS_KEPT = 100
 """Subject alternative names in a record; all are counted."""
 
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
+_SUBJECT_KEY = bytes.fromhex("551d0e")
+_AUTHORITY_KEY = bytes.fromhex("551d23")
+_KEY_IDENTIFIER = 0x80
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 _SUBJECT_ALT_NAME = bytes.fromhex("551d11")
 _CERTIFICATE_POLICIES = bytes.fromhex("551d20")
@@ -47,6 +51,67 @@ class _Layout(NamedTuple):
     validity: Element
     subject: Element
     spki: Element
+
+
+class Links(NamedTuple):
+    """What ties a certificate to its issuer, and what its strength hangs on. Names are DER, as written."""
+
+    subject: bytes
+    issuer: bytes
+    serial: int
+    subject_key: bytes | None
+    """keyIdentifier of the subject key identifier (RFC 5280 section 4.2.1.2)."""
+    issuer_key: bytes | None
+    """keyIdentifier of the authority key identifier (RFC 5280 section 4.2.1.1)."""
+    not_before: datetime | None
+    not_after: datetime | None
+    spki: bytes
+    """The canonical key."""
+    tbs: bytes
+    """What is signed."""
+    signature: Signature
+
+    @property
+    def self_issued(self) -> bool:
+        """Issuer and subject are the same name."""
+        return self.subject == self.issuer
+
+
+def certificate_links(data: bytes) -> Links | None:
+    """What ties a certificate to its issuer; None where the walk does not come to its end. Never raises."""
+    try:
+        layout = _layout(data)
+        signature = _signature(data, layout)
+    except ProtocolError:
+        return None
+    problems = _Problems()
+    extensions = problems.attempt("extensions", _extensions, data, layout) or {}
+    times = problems.attempt("validity", _times, data, layout.validity)
+    return Links(
+        subject=_raw(data, layout.subject),
+        issuer=_raw(data, layout.issuer),
+        serial=int.from_bytes(der.content(data, layout.serial), "big", signed=True),
+        subject_key=problems.attempt("subject key", _subject_key, extensions),
+        issuer_key=problems.attempt("issuer key", _issuer_key, extensions),
+        not_before=problems.attempt("not_before", read_time, data, times[0]) if times else None,
+        not_after=problems.attempt("not_after", read_time, data, times[1]) if times else None,
+        spki=canonical_spki(_raw(data, layout.spki)),
+        tbs=_raw(data, layout.tbs),
+        signature=signature,
+    )
+
+
+def _subject_key(extensions: dict[bytes, bytes]) -> bytes | None:
+    value = extensions.get(_SUBJECT_KEY)
+    return None if value is None else der.content(value, der.whole(value, der.OCTET_STRING))
+
+
+def _issuer_key(extensions: dict[bytes, bytes]) -> bytes | None:
+    value = extensions.get(_AUTHORITY_KEY)
+    if value is None:
+        return None
+    fields = der.children(value, der.whole(value, der.SEQUENCE))
+    return next((der.content(value, field) for field in fields if field.tag == _KEY_IDENTIFIER), None)
 
 
 @remembered
