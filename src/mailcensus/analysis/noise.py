@@ -81,7 +81,7 @@ def noise_ports(evidence: Evidence) -> ibis.Table:
     rows = []
     for count in counts.to_pyarrow().to_pylist():
         share = count["answered"] / count["asked"]
-        low, high = wilson_interval(share, count["asked"], _population(evidence, count["asked"]))
+        low, high = _interval(count["answered"], count["asked"], _population(evidence, count["asked"]))
         rows.append(NoisePortRow(**count, share=share, share_low=low, share_high=high))
     return _table(evidence, "noise_port_rows", NoisePortRow, rows)
 
@@ -121,7 +121,7 @@ def _by_sample(hits: int, asked: int | None, sample: int, answering: int) -> dic
     if not sample:
         return dict.fromkeys(names)
     share = answering / sample
-    low, high = wilson_interval(share, sample, max(asked or sample, sample))
+    low, high = _interval(answering, sample, max(asked or sample, sample))
     corrected: tuple[int | None, ...] = (None, None, None)
     if asked is not None:
         corrected = (
@@ -146,6 +146,11 @@ def _population(evidence: Evidence, sample: int) -> int:
     """How many the sample was drawn from: the addresses asked, as far as that is known."""
     asked = evidence.runs.asked.max(where=evidence.runs.stage == "discover").to_pyarrow().as_py()
     return max(asked or sample, sample)
+
+
+def _interval(answering: int, sample: int, population: int) -> tuple[float, float]:
+    low, high = wilson_interval(answering / sample, sample, population)
+    return low if answering else 0.0, high  # rounding leaves 1e-18 of nothing
 
 
 def _count(table: ibis.Table) -> int:

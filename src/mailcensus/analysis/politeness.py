@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import ibis
@@ -75,8 +75,8 @@ class ExclusionRow:
     kind: Annotated[str, Column("prefix, as, country or domain")]
     entries: Annotated[int, Column("lines of the kind")]
     with_reason: Annotated[int, Column("of these: say why")]
-    first: Annotated[date, Column("oldest date of an entry")]
-    last: Annotated[date, Column("newest date of an entry")]
+    first: Annotated[str, Column("oldest date of an entry, ISO 8601")]
+    last: Annotated[str, Column("newest date of an entry, ISO 8601")]
     addresses: Annotated[
         int | None,
         Column("addresses of the population they cover, each counted for its first entry; null: not known"),
@@ -155,8 +155,8 @@ def exclusions(evidence: Evidence) -> ibis.Table:
         .agg(
             entries=entries.count(),
             with_reason=(entries.reason != NO_REASON).sum(),
-            first=entries.since.min(),
-            last=entries.since.max(),
+            first=entries.since.min().cast("string"),
+            last=entries.since.max().cast("string"),
             addresses=entries.addresses.sum(),
             refused=entries.refused.sum(),
         )
@@ -202,5 +202,5 @@ def _peak(
 def _allowed(evidence: Evidence) -> dict[str, Any]:
     """Section `politeness` of the run's study.toml; nothing while no stage has ended."""
     rows = evidence.runs.order_by("ended_at").settings_json.to_pyarrow().to_pylist()
-    politeness: dict[str, Any] = json.loads(rows[-1])["politeness"] if rows else {}
+    politeness: dict[str, Any] = json.loads(rows[-1]).get("politeness", {}) if rows else {}
     return politeness
