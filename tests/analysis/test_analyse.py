@@ -138,6 +138,7 @@ _HEADLINES = {
     "hits": "SELECT count(*) FROM '{data}/hits/*.parquet' WHERE NOT canary",
     "sampled_from": "SELECT sampled_from FROM '{data}/runs/*.parquet' WHERE stage = 'discover'",
     **{f"hits_estimated{end}": "SELECT NULL" for end in ("", "_low", "_high")},
+    "excluded_later": "SELECT 0",
     "hosts_asked": "SELECT count(DISTINCT ip) FROM final",
     "hosts_connected": "SELECT count(DISTINCT ip) FROM final WHERE stage <> 'connect' AND outcome <> 'excluded'",
     "hosts_with_key": "SELECT count(DISTINCT ip) FROM shown",

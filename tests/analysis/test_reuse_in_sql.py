@@ -240,7 +240,7 @@ QUERIES: dict[str, tuple[str, str]] = {
             UNION ALL SELECT ip, 'p', ptr FROM facts
             UNION ALL SELECT ip, 'c', common_name || ' ' || array_to_string(sans, ' ') FROM shown
                 JOIN certificates ON leaf = sha256)) JOIN members USING (ip)
-        WHERE len(word) > 2 AND regexp_matches(word, '[a-z]') AND word NOT IN ('esmtp', 'net') AND size >= 5
+        WHERE len(word) > 2 AND regexp_matches(word, '[a-z]') AND word NOT IN ('esmtp', 'net')
         GROUP BY cluster, word HAVING h > 1
         QUALIFY row_number() OVER (PARTITION BY cluster ORDER BY h DESC, word) <= 20""",
     ),

@@ -9,6 +9,7 @@ import ibis
 
 from mailcensus.analysis import (
     across_hosts,
+    blast_radius,
     causes,
     cluster_statistics,
     cluster_words,
@@ -222,7 +223,8 @@ TABLES: tuple[TableSpec, ...] = (
     TableSpec(
         "cluster_words",
         "Words in names",
-        "The words that most hosts of a cluster have in their SMTP greeting, certificates and reverse names. "
+        "The words that most hosts of a cluster have in their SMTP greeting, certificates and reverse names, for "
+        "the thousand largest. "
         "Shares are of the hosts in the cluster.",
         cluster_words.ClusterWordRow,
         cluster_words.cluster_words,
@@ -248,6 +250,14 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per shared key: the reading, how sure it is, and every fact counted over the hosts that show it.",
         causes.KeyCauseRow,
         causes.key_causes,
+    ),
+    TableSpec(
+        "blast_radius",
+        "What a leak would expose",
+        "One row per shared key, most exposed first. The score is machines times the number of ways in which the "
+        "key's holder can do harm, as the column says; what is not known counts as not so, and is null.",
+        blast_radius.BlastRadiusRow,
+        blast_radius.blast_radius,
     ),
     TableSpec(
         "machines",

@@ -12,8 +12,8 @@ from mailcensus.model import Column
 
 WORDS = 20
 """Words listed per cluster."""
-LEAST_HOSTS = 5
-"""Smaller clusters are not looked at: the names of a few hosts are read faster than a table of their words."""
+CLUSTERS = 1_000
+"""Clusters whose words are counted: the largest. The names of a few hosts are read faster than a table of them."""
 LEAST_LETTERS = 3
 SEPARATORS = ".,;:@()<>[]{}/\\\"'=_-*+!?#|\t"
 SAID_BY_ALL = (
@@ -61,7 +61,7 @@ class ClusterWordRow:
     cluster: Annotated[int, Column("the cluster's number; 1 is the largest")]
     word: Annotated[str, Column("the word, lower case")]
     hosts: Annotated[int, Column("hosts of the cluster whose names have it; two at least")]
-    cluster_hosts: Annotated[int, Column("hosts in the cluster; five at least")]
+    cluster_hosts: Annotated[int, Column("hosts in the cluster")]
     share: Annotated[float, Column("hosts / cluster_hosts")]
     greetings: Annotated[int, Column("of hosts: have it in an SMTP greeting")]
     certificates: Annotated[int, Column("of hosts: have it in a certificate's common or alternative name")]
@@ -72,7 +72,7 @@ def cluster_words(evidence: Evidence) -> ibis.Table:
     """Frequencies of words per cluster, for word clouds.
 
     Returns:
-        One row per word and cluster of LEAST_HOSTS or more, at most WORDS of a cluster, most hosts first. Words on
+        One row per word and cluster up to number CLUSTERS, at most WORDS of a cluster, most hosts first. Words on
         a single host of the cluster are left out.
     Source: SMTP greetings, names of leaf certificates, PTR records of the table `hosts`.
     """
@@ -98,8 +98,7 @@ def cluster_words(evidence: Evidence) -> ibis.Table:
 
 def _members(evidence: Evidence) -> ibis.Table:
     members = evidence.cluster_members.select("host", "cluster")
-    sizes = members.group_by("cluster").agg(hosts=members.count())
-    return members.semi_join(sizes.filter(sizes.hosts >= LEAST_HOSTS), "cluster")
+    return members.filter(members.cluster <= CLUSTERS)
 
 
 def _texts(evidence: Evidence, members: ibis.Table) -> tuple[ibis.Table, ibis.Table, ibis.Table]:

@@ -38,8 +38,7 @@ def key_kinds(evidence: Evidence) -> ibis.Table:
         `keys_showing`.
     """
     kinds, of_keys = _kinds(evidence)
-    masks = evidence.showings.join(of_keys, "key").group_by("host", "kind").agg(mask=ibis._.mask.bit_or())
-    hosts = _by_service(evidence, masks.select("mask", "kind"), "hosts")
+    hosts = _by_service(evidence, _host_masks(evidence, of_keys), "hosts")
     keys = _by_service(evidence, evidence.shown_keys.join(of_keys, "key").select("mask", "kind"), "keys")
     showing = _by_service(
         evidence, evidence.showing_hosts.select("mask", kind=ibis.literal(0)), "hosts_showing"
@@ -50,6 +49,18 @@ def key_kinds(evidence: Evidence) -> ibis.Table:
     return rows.mutate(
         share=rows.hosts / rows.hosts_showing, keys_share=rows["keys"] / rows.keys_showing
     ).order_by("port", "service", ibis.desc("hosts"), "algorithm", "bits", "curve")
+
+
+def _host_masks(evidence: Evidence, of_keys: ibis.Table) -> ibis.Table:
+    """One row per host and kind: mask, kind. Or more, of hosts that show only one key on each service: these cannot
+    be counted twice, and are nearly all."""
+    showings = evidence.showings
+    hosts = showings.group_by("host").agg(total=showings.mask.sum(), mask=showings.mask.bit_or())
+    several = hosts.filter(hosts.total != hosts.mask)
+    masks = showings.join(of_keys, "key")
+    one_each = masks.anti_join(several, "host").select("mask", "kind")
+    others = masks.semi_join(several, "host").group_by("host", "kind").agg(mask=ibis._.mask.bit_or())
+    return ibis.union(one_each, others.select("mask", "kind"))
 
 
 def _kinds(evidence: Evidence) -> tuple[ibis.Table, ibis.Table]:

@@ -76,8 +76,17 @@ def _showing(evidence: Evidence, units: ibis.Table) -> ibis.Table:
         hosts_showing=hosts.unit.count(),
         hosts_unknown=hosts.unit.isnull().sum().fill_null(0),
     )
-    keys = evidence.showings.semi_join(units, "host")
-    return placed.cross_join(keys.aggregate(keys=keys.key.nunique()))
+    return placed.cross_join(_keys(evidence, units))
+
+
+def _keys(evidence: Evidence, units: ibis.Table) -> ibis.Table:
+    """Keys that hosts show whose unit is known: all but those that only the others show, who are few."""
+    shown = evidence.showings
+    others = shown.semi_join(evidence.showing_hosts.anti_join(units, "host"), "host")
+    hosts = others.group_by("key").agg(others=others.count())
+    only = hosts.join(evidence.shown_keys, "key").filter(ibis._.others == ibis._.hosts)
+    whole = evidence.shown_keys.aggregate(whole=evidence.shown_keys.count())
+    return whole.cross_join(only.aggregate(only=only.count())).select(keys=ibis._.whole - ibis._.only)
 
 
 def _sharing(evidence: Evidence, units: ibis.Table) -> ibis.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import ibis
@@ -52,6 +53,18 @@ HEADLINES: tuple[Headline, ...] = (
 # fmt: on
 _OF_SAMPLES = ("sampled_from", "hits_estimated", "hits_estimated_low", "hits_estimated_high")
 
+_ROWS = ibis.schema(
+    {
+        "place": "int64",
+        "name": "string",
+        "value": "int64",
+        "denominator": "int64",
+        "denominator_name": "string",
+        "share": "float64",
+        "definition": "string",
+    }
+)
+
 
 def summary(evidence: Evidence) -> ibis.Table:
     """The headline numbers.
@@ -59,20 +72,22 @@ def summary(evidence: Evidence) -> ibis.Table:
     Returns:
         One row per Headline, in that order; `value` out of `denominator`.
     """
-    values = _values(evidence)
-    rows = [
-        values.select(
-            place=ibis.literal(place),
-            name=ibis.literal(headline.name),
-            value=values[headline.name],
-            denominator=values[headline.denominator] if headline.denominator else ibis.null("int64"),
-            denominator_name=ibis.literal(headline.denominator, "string"),
-            definition=ibis.literal(headline.definition),
-        )
-        for place, headline in enumerate(HEADLINES)
-    ]
-    table = ibis.union(*rows)
-    return table.mutate(share=table.value / table.denominator.nullif(0)).order_by("place")
+    values = _values(evidence).to_pyarrow().to_pylist()[0]
+    rows = [_row(place, headline, values) for place, headline in enumerate(HEADLINES)]
+    return ibis.memtable(rows, schema=_ROWS).order_by("place")
+
+
+def _row(place: int, headline: Headline, values: Mapping[str, int | None]) -> dict[str, object]:
+    value, denominator = values[headline.name], values[headline.denominator] if headline.denominator else None
+    return {
+        "place": place,
+        "name": headline.name,
+        "value": value,
+        "denominator": denominator,
+        "denominator_name": headline.denominator,
+        "share": value / denominator if denominator and value is not None else None,
+        "definition": headline.definition,
+    }
 
 
 def _values(evidence: Evidence) -> ibis.Table:
