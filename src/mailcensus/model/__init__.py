@@ -7,6 +7,7 @@ from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
 from mailcensus.model.host import DnsState, Host
 from mailcensus.model.key import Certificate, Key
+from mailcensus.model.key_finding import KeyCheck, KeyFinding
 from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
@@ -19,6 +20,8 @@ TABLES: dict[str, type] = {
     "grabs": Grab,
     "certificates": Certificate,
     "keys": Key,
+    "key_findings": KeyFinding,
+    "key_checks": KeyCheck,
     "chains": Chain,
     "followups": Followup,
     "enumerations": Enumeration,
@@ -52,6 +55,8 @@ __all__ = [
     "Host",
     "Http",
     "Key",
+    "KeyCheck",
+    "KeyFinding",
     "Noise",
     "Observation",
     "Outcome",

@@ -21,7 +21,7 @@ class Key:
     curve: Annotated[str | None, Column("named curve, e.g. secp256r1")] = None
     spki_der: Annotated[bytes, Column("the canonical SubjectPublicKeyInfo DER")]
     findings: Annotated[
-        tuple[str, ...], Column("what is known against the key; empty: nothing was found")
+        tuple[str, ...], Column("always empty: what is known against keys is in `key_findings`")
     ] = ()
 
 
