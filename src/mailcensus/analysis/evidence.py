@@ -168,7 +168,7 @@ def _plain(grabs: ibis.Table) -> ibis.Table:
 
 def _services(grabs: ibis.Table) -> pa.Table:
     services = grabs.group_by("service").agg(
-        protocol=grabs.protocol.min(), tls_mode=grabs.tls_mode.min(), port=grabs.port.min()
+        protocol=grabs.protocol.arbitrary(), tls_mode=grabs.tls_mode.arbitrary(), port=grabs.port.min()
     )
     asked = services.to_pyarrow().to_pylist()
     for row in asked:
