@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import ibis
-
 from mailcensus.analysis import (
     across_hosts,
     blast_radius,
@@ -34,22 +29,10 @@ from mailcensus.analysis import (
     ways,
     within_host,
 )
-from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.table_spec import TableSpec
 
 
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """One table of the analysis, as the report shows it."""
-
-    name: str
-    title: str
-    caption: str
-    """One or two sentences: what a row is, and what shares are shares of."""
-    row: type
-    """Row declaration: `fields_of(row)` gives columns and their meaning, `schema_of(row)` the Arrow schema."""
-    function: Callable[[Evidence], ibis.Table]
-    """Makes the rows, in the order in which they are shown."""
-
+__all__ = ["TABLES", "TableSpec"]
 
 TABLES: tuple[TableSpec, ...] = (
     TableSpec(

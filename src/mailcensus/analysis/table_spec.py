@@ -1,0 +1,24 @@
+"""What the catalogue says of a table; chapters that keep their own list of tables read it from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ibis
+
+from mailcensus.analysis.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """One table of the analysis, as the report shows it."""
+
+    name: str
+    title: str
+    caption: str
+    """One or two sentences: what a row is, and what shares are shares of."""
+    row: type
+    """Row declaration: `fields_of(row)` gives columns and their meaning, `schema_of(row)` the Arrow schema."""
+    function: Callable[[Evidence], ibis.Table]
+    """Makes the rows, in the order in which they are shown."""
