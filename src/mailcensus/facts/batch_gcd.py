@@ -72,7 +72,7 @@ def find_shared(
     small: dict[int, int] = {}
     cores: dict[mpz, list[int]] = defaultdict(list)
     for modulus in filter(_is_modulus, places):
-        core, smooth = _without_small_primes(mpz(modulus))
+        core, smooth = without_small_primes(mpz(modulus))
         small |= dict.fromkeys(places[modulus], smooth) if smooth > 1 else {}
         if core > 1:
             cores[core].append(modulus)
@@ -242,7 +242,7 @@ def _is_modulus(number: int) -> bool:
     return number > 1 and number.bit_length() <= MODULUS_BITS_MAX
 
 
-def _without_small_primes(number: mpz) -> tuple[mpz, int]:
+def without_small_primes(number: mpz) -> tuple[mpz, int]:
     """What is left of a number without its small primes, and the product of these."""
     core, common = number, gmpy2.gcd(number, _SMALL_PRIMES)
     while common > 1:
