@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from pathlib import Path
 
@@ -28,15 +27,9 @@ from mailcensus.facts.weak_keys import Checked, KeyChecker
 from mailcensus.study import StudyError
 from mailcensus.wire import der
 from mailcensus.wire.keys import canonical_spki, describe_key, spki_from_ssh_blob
+from rsa_material import P, Q, prime, rsa_spki, write_blocklist
 
 CHECKER = KeyChecker(known_keys(), None)
-E65537 = 65_537
-
-
-def rsa_spki(modulus: int, exponent: int = E65537) -> bytes:
-    numbers = der.write(der.SEQUENCE, der.write_integer(modulus), der.write_integer(exponent))
-    algorithm = bytes.fromhex("300d06092a864886f70d0101010500")
-    return canonical_spki(der.write(der.SEQUENCE, algorithm, der.write_bit_string(numbers)))
 
 
 def check(spki: bytes, checker: KeyChecker = CHECKER) -> Checked:
@@ -47,13 +40,6 @@ def check(spki: bytes, checker: KeyChecker = CHECKER) -> Checked:
 def flaws(spki: bytes, checker: KeyChecker = CHECKER) -> set[Flaw]:
     return {found.flaw for found in check(spki, checker).found}
 
-
-def prime(bits: int, seed: int) -> int:
-    start = int.from_bytes(hashlib.shake_256(f"{bits} {seed}".encode()).digest(bits // 8))
-    return int(gmpy2.next_prime(start | 3 << (bits - 2)))
-
-
-P, Q = prime(1024, 1), prime(1024, 2)
 
 NAMED = {
     "rsa-fermat-pkcs8.key": {Flaw.CLOSE_PRIMES},
@@ -203,17 +189,6 @@ def test_findings_hold_no_private_numbers() -> None:
     for spki, _ in GENERATED.values():
         for found in check(spki).found:
             assert len(found.detail or "") < 60
-
-
-def write_blocklist(folder: Path, numbers: list[int], date: str = "2026-11-01") -> Path:
-    """A list in badkeys' form."""
-    folder.mkdir()
-    octets = [n.to_bytes((n.bit_length() + 7) // 8) for n in numbers]
-    records = sorted(hashlib.sha256(o).digest()[:15] + b"\x02" for o in octets)
-    (folder / "blocklist.dat").write_bytes(b"".join(records))
-    lists = {"blocklists": [{"id": 2, "name": "debianssl"}], "date": date, "blocklist_sha256": "ab" * 32}
-    (folder / "badkeysdata.json").write_text(json.dumps(lists))
-    return folder
 
 
 @pytest.mark.shared_data

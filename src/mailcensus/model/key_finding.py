@@ -21,7 +21,7 @@ class KeyFinding:
     factor_sha256: Annotated[
         str | None,
         Column(
-            "SHA-256, hex, over the decimal digits of what the key has in common with other keys of the study: "
+            "SHA-256, hex, over the hexadecimal digits of what the key has in common with other keys of the study: "
             "keys with the same one share it"
         ),
     ] = None
