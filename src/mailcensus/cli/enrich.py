@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.key_checks import run_key_checks
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.stages import current_run, run_enrichment
 from mailcensus.cli.tables import print_table
@@ -28,20 +29,25 @@ def enrich(
 ) -> None:
     """Look up country, AS, place and reverse name of every address of the run: [facts] in study.toml.
 
+    Then look over every key for known weaknesses and known owners, which asks nobody.
+
     Interrupt it at any time and run it again to go on. Where a database has changed, all addresses are looked up
     again. With --json, which goes with --compare, one object a line for each pair of databases.
     """
     study = Study.open(directory)
     if as_json and not compare:
         raise StudyError("--json goes with --compare; the facts themselves are in data/hosts")
-    if not wants_facts(study):
+    if not (wants_facts(study) or study.settings.facts.check_keys):
         raise StudyError(f"{directory / 'study.toml'}: nothing to look up; set facts.databases or facts.ptr")
     with current_run(study) as run:
         if compare:
             found = agreements(Databases.of_study(study).tables, addresses_of(run))
             _print(found, as_json)
-        elif not run_enrichment(study, run, quiet=quiet) and not quiet:
-            say(f"run {run.run_id} is enriched; nothing to do")
+        else:
+            enriched = run_enrichment(study, run, quiet=quiet)
+            checked = run_key_checks(study, run, quiet=quiet)
+            if not (enriched or checked or quiet):
+                say(f"run {run.run_id} is enriched; nothing to do")
 
 
 def _print(found: list[Agreement], as_json: bool) -> None:

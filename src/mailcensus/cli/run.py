@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.key_checks import run_key_checks
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.preflight import preflight_of_run
 from mailcensus.cli.stages import (
@@ -36,7 +37,7 @@ def run(
     ] = False,
 ) -> None:
     """Run every stage of the study: discover and collect at the same time, follow up, measure noise, enrich,
-    analyse, report.
+    check keys, analyse, report.
 
     Before anybody is asked it looks at this vantage, as `mailcensus preflight` does, and stops where results would
     mean nothing. While no canary answers it pauses, and goes on by itself.
@@ -53,8 +54,9 @@ def run(
         followed = run_followups(study, current, quiet=quiet)
         measured = run_noise(study, current, quiet=quiet)
         enriched = run_enrichment(study, current, quiet=quiet)
+        checked = run_key_checks(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if asked or followed or measured or enriched or not _is_current(study, page):
+        if asked or followed or measured or enriched or checked or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")
