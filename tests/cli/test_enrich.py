@@ -50,7 +50,12 @@ def test_compare_counts_how_far_two_databases_agree_and_writes_nothing(mailcensu
 @pytest.mark.parametrize(
     ("facts", "options", "said"),
     [
-        ("[facts]\ncheck_keys = false\n", (), "nothing to look up; set facts.databases or facts.ptr"),
+        (
+            "[facts]\nroot_stores = []\ncheck_keys = false\n",
+            (),
+            "nothing to look up; set facts.databases, facts.ptr or facts.root_stores",
+        ),
+        ('[facts]\nroot_stores = ["none.pem"]\n', (), "none.pem: root store 'none.pem' cannot be read"),
         (FACTS, ("--json",), "--json goes with --compare"),
         ('[facts]\ndatabases = ["a-2026-11.csv"]\n', ("--compare",), "--compare needs two databases"),
         ('[facts]\ndatabases = ["none.csv"]\n', (), "none.csv: cannot be read: No such file or directory"),

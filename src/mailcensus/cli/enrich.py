@@ -1,4 +1,4 @@
-"""`mailcensus enrich`: what databases and DNS say of the addresses that answered."""
+"""`mailcensus enrich`: what databases and DNS say of the addresses that answered, OpenSSL of their chains."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.stages import current_run, run_enrichment
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
+from mailcensus.facts.chains import wants_chains
 from mailcensus.facts.compare import Agreement, agreements
 from mailcensus.facts.databases import Databases
 from mailcensus.facts.enrich import addresses_of, wants_facts
@@ -27,18 +28,22 @@ def enrich(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look up country, AS, place and reverse name of every address of the run: [facts] in study.toml.
+    """Look up country, AS, place and reverse name of every address of the run, and verify the chains of certificates
+    that servers sent: [facts] in study.toml.
 
     Then look over every key for known weaknesses and known owners, which asks nobody.
 
     Interrupt it at any time and run it again to go on. Where a database has changed, all addresses are looked up
-    again. With --json, which goes with --compare, one object a line for each pair of databases.
+    again; where a root store has, all chains are verified again. With --json, which goes with --compare, one object
+    a line for each pair of databases.
     """
     study = Study.open(directory)
     if as_json and not compare:
         raise StudyError("--json goes with --compare; the facts themselves are in data/hosts")
-    if not (wants_facts(study) or study.settings.facts.check_keys):
-        raise StudyError(f"{directory / 'study.toml'}: nothing to look up; set facts.databases or facts.ptr")
+    if not (wants_facts(study) or wants_chains(study) or study.settings.facts.check_keys):
+        raise StudyError(
+            f"{directory / 'study.toml'}: nothing to look up; set facts.databases, facts.ptr or facts.root_stores"
+        )
     with current_run(study) as run:
         if compare:
             found = agreements(Databases.of_study(study).tables, addresses_of(run))

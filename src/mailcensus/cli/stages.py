@@ -21,6 +21,7 @@ from mailcensus.discovery.noise import NoiseProgress, measure_noise, wants_noise
 from mailcensus.discovery.resumable import STAGE as DISCOVER
 from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
+from mailcensus.facts.chains import ChainProgress, judge_chains, wants_chains
 from mailcensus.facts.databases import Databases
 from mailcensus.facts.enrich import EnrichProgress, check_databases, enrich, wants_facts
 from mailcensus.facts.rejects import write_rejects
@@ -140,9 +141,13 @@ def run_followups(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
 
 
 def run_enrichment(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
-    """Look up what the study wants to know of its hosts; False where that is nothing, or done already."""
-    if not wants_facts(study):
-        return False
+    """Look up what the study wants to know of its hosts and chains; False where that is nothing, or done already."""
+    looked_up = wants_facts(study) and _look_up_hosts(study, run, quiet)
+    judged = wants_chains(study) and _judge_chains(study, run, quiet)
+    return looked_up or judged
+
+
+def _look_up_hosts(study: Study, run: CurrentRun, quiet: bool) -> bool:
     with waiting("read databases", quiet=quiet):
         databases = Databases.of_study(study)
     for line in write_rejects(databases, run.data):
@@ -154,6 +159,16 @@ def run_enrichment(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
             talk.show(Snapshot(*hosts, "hosts", progress.named, progress.hosts_done, "have a reverse name"))
 
         return uvloop.run(enrich(study, run, databases, show))
+
+
+def _judge_chains(study: Study, run: CurrentRun, quiet: bool) -> bool:
+    with StageTalk("chains", quiet=quiet) as talk:
+
+        def show(progress: ChainProgress) -> None:
+            chains = progress.chains_done, progress.chains
+            talk.show(Snapshot(*chains, "chains", progress.valid, progress.chains_done, "valid"))
+
+        return judge_chains(study, run, show)
 
 
 def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:

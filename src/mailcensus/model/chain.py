@@ -128,3 +128,7 @@ class Chain:
     ] = None
     revoked_at: Annotated[datetime | None, Column("since when, as the CRL says")] = None
     revocation_reason: Annotated[str | None, Column("why, as the CRL says (RFC 5280 section 5.3.1)")] = None
+    crls_sha256: Annotated[
+        str | None,
+        Column("which lists these were: SHA-256 over the hashes of the files; null: none configured"),
+    ] = None
