@@ -1,0 +1,159 @@
+"""Chain verdicts by service: figure 4 of "TLS in the Wild"; and leafs that roots issued themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+import ibis
+
+from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.posture.by_service import and_all, in_order, share
+from mailcensus.analysis.posture.leaves import leaves, over_services
+from mailcensus.analysis.posture.tls_grabs import tls_grabs
+from mailcensus.analysis.posture.verdicts import STATUSES, main_store, verdicts
+from mailcensus.model import ChainStatus, Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainStatusRow:
+    """One verdict of one root store on one service."""
+
+    service: Annotated[str, Column("row of the services table; all: every handshake of every service")]
+    port: Annotated[int | None, Column("its standard port")]
+    root_store: Annotated[str, Column("who judges")]
+    store_date: Annotated[date, Column("day of the store")]
+    status: Annotated[ChainStatus, Column("the verdict, see chains.status")]
+    handshakes: Annotated[int, Column("last grabs whose chain has this verdict at the time of the grab")]
+    share: Annotated[float | None, Column("handshakes / judged")]
+    found: Annotated[
+        int, Column("last grabs with this among everything found wrong (valid: nothing found wrong)")
+    ]
+    found_share: Annotated[
+        float | None, Column("found / judged; shares may add up to more than 100 %, as published")
+    ]
+    judged: Annotated[int, Column("last grabs on this service whose chain has a verdict of this store")]
+    unknown: Annotated[int, Column("last grabs with TLS without one: no certificate, or not judged")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaPracticeRow:
+    """Leafs that a root issued itself, of those shown on one service."""
+
+    service: Annotated[str, Column("row of the services table; all: every service, each leaf once")]
+    port: Annotated[int | None, Column("its standard port")]
+    root_store: Annotated[str, Column("who judges")]
+    verifiable: Annotated[int, Column("different leafs whose chain this store finds valid")]
+    root_issued: Annotated[int, Column("of verifiable: a root of the store signed the leaf itself")]
+    root_issued_share: Annotated[float | None, Column("root_issued / verifiable")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenChainRow:
+    """Chains with a missing issuer on one service."""
+
+    service: Annotated[str, Column("row of the services table; all: every handshake of every service")]
+    port: Annotated[int | None, Column("its standard port")]
+    root_store: Annotated[str, Column("who judges")]
+    broken: Annotated[int, Column("last grabs in whose chain an issuer is missing")]
+    repairable_known: Annotated[int, Column("of broken: tried with intermediates seen elsewhere")]
+    repairable: Annotated[int, Column("of repairable_known: valid with them")]
+    repairable_share: Annotated[float | None, Column("repairable / repairable_known")]
+
+
+def chain_statuses(evidence: Evidence) -> ibis.Table:
+    """Figure 4: valid, self-signed, expired, broken and other chains, by service and root store.
+
+    Returns:
+        One row per service, root store and status that is there; `handshakes` and `found` out of `judged`.
+    """
+    alike = _alike(evidence)
+    exclusive = alike.group_by("bit", "root_store", "status").agg(handshakes=ibis._.handshakes.sum())
+    statuses = ibis.memtable({"status": list(range(len(STATUSES))), "name": list(STATUSES)})
+    statuses = statuses.mutate(status=statuses.status.cast("int8"), flag=_flag(statuses.status))
+    valid = STATUSES.index(ChainStatus.VALID)
+    has = ((alike.wrong & statuses.flag) != 0) | ((statuses.status == valid) & (alike.wrong == 0))
+    each = alike.select("bit", "root_store", "wrong", "handshakes").join(statuses, has)
+    found = each.group_by("bit", "root_store", "status").agg(found=each.handshakes.sum())
+    both = ibis.union(
+        exclusive.mutate(found=ibis.literal(0, "int64")).cast({"handshakes": "int64"}),
+        found.mutate(handshakes=ibis.literal(0, "int64")).cast({"found": "int64"})
+        .select("bit", "root_store", "status", "handshakes", "found"),
+    )  # fmt: skip
+    counts = both.group_by("bit", "root_store", "status").agg(
+        handshakes=both.handshakes.sum(), found=both.found.sum()
+    )
+    rows = and_all(counts, "root_store", "status").join(_judged(evidence, alike), ["bit", "root_store"])
+    rows = rows.join(statuses.select("status", "name"), "status")
+    rows = rows.rename(place="status").rename(status="name")
+    rows = rows.mutate(share=share(rows.handshakes, rows.judged), found_share=share(rows.found, rows.judged))
+    return in_order(evidence, rows, "root_store", "place")
+
+
+def broken_chains(evidence: Evidence) -> ibis.Table:
+    """Chains with a missing intermediate, and whether intermediates seen elsewhere mend them.
+
+    Returns:
+        One row per service with verdicts and root store; `repairable` out of `repairable_known`.
+    """
+    rows = _alike(evidence)
+    broken = (rows.wrong & (1 << STATUSES.index(ChainStatus.BROKEN_CHAIN))) != 0
+    counts = rows.group_by("bit", "root_store").agg(
+        broken=rows.handshakes.sum(where=broken).fill_null(0),
+        repairable_known=rows.handshakes.sum(where=broken & rows.repairable.notnull()).fill_null(0),
+        repairable=rows.handshakes.sum(where=broken & rows.repairable).fill_null(0),
+    )
+    rows = and_all(counts, "root_store")
+    rows = rows.mutate(repairable_share=share(rows.repairable, rows.repairable_known))
+    return in_order(evidence, rows, "root_store")
+
+
+def ca_practice(evidence: Evidence) -> ibis.Table:
+    """Leafs issued directly by a root, against what CAs promise.
+
+    Returns:
+        One row per service that shows leafs that the main root store finds valid; `root_issued` out of
+        `verifiable`.
+    """
+    shown = leaves(evidence)
+    valid = shown.filter(shown.valid.fill_null(False))
+    alike = valid.group_by("mask", root_issued=valid.root_issued.fill_null(False)).agg(count=ibis._.count())
+    each = over_services(evidence, alike, "root_issued")
+    counts = each.group_by("bit").agg(
+        verifiable=each["count"].sum().cast("int64"),
+        root_issued=each["count"].sum(where=each.root_issued).fill_null(0).cast("int64"),
+    )
+    rows = counts.mutate(
+        root_issued_share=share(counts.root_issued, counts.verifiable),
+        root_store=ibis.literal(main_store(evidence) or "", "string"),
+    )
+    return in_order(evidence, rows)
+
+
+def _alike(evidence: Evidence) -> ibis.Table:
+    """Handshakes with equal verdicts, held: bit, root_store, store_date, status, wrong, repairable, handshakes."""
+
+    def counted() -> ibis.Table:
+        rows = verdicts(evidence)
+        counts = rows.group_by("bit", "root_store", "store_date", "status", "wrong", "repairable")
+        return evidence.dataset.put("handshakes_judged", counts.agg(handshakes=rows.count()))
+
+    return evidence.once("handshakes_judged", counted)
+
+
+def _judged(evidence: Evidence, alike: ibis.Table) -> ibis.Table:
+    """bit, root_store, store_date, judged, unknown."""
+    dates = alike.group_by("root_store").agg(store_date=alike.store_date.max())
+    judged = alike.group_by("bit", "root_store").agg(judged=alike.handshakes.sum())
+    grabs = tls_grabs(evidence)
+    tls = grabs.group_by("bit").agg(tls=grabs.count())
+    # A service of which no chain was judged is in the sum over all services too.
+    each = tls.cross_join(dates.select("root_store")).left_join(judged, ["bit", "root_store"])
+    each = each.select("bit", "root_store", tls=each.tls, judged=each.judged.fill_null(0))
+    whole = and_all(each, "root_store").join(dates, "root_store")
+    return whole.mutate(unknown=whole.tls - whole.judged).drop("tls")
+
+
+def _flag(place: ibis.Value) -> ibis.Value:
+    return (ibis.literal(1, "int64") << place.cast("int64")).cast("int16")
