@@ -6,7 +6,7 @@ such callback. Further objections are found by asking again:
 1. as it is, at the time of the grab. No objection: OpenSSL's own path, and done.
 2. Where it objects to a time: again without regard to time.
 3. Where it finds no issuer, or a root that it does not trust: again, trusting the last certificate it came to.
-4. Times and signatures of what the path has besides are looked at one by one, with our own walk where OpenSSL gives
+4. Times, key usage and signatures of what the path has besides are looked at one by one, with our own walk where OpenSSL gives
    no path. Security levels (keys, digests) are always ours: the binding cannot ask for a level.
 
 The first objection of OpenSSL decides the status. Purposes (extended key usage) and host names are not part of it,
@@ -38,7 +38,7 @@ _STORES = 50
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of x509_vfy.h, which the binding has no name for."""
-_SIGNATURE_FAILURE = 7
+_SIGNATURE_FAILURE, _NO_CERT_SIGN = 7, 32
 _TIME = (NOT_YET_VALID, HAS_EXPIRED)
 _NO_ISSUER = (2, 20, 21)
 """Unable to get issuer certificate, to get it locally, to verify the first certificate."""
@@ -56,6 +56,7 @@ _NAMES = {
     7: "certificate signature failure",
     9: "certificate is not yet valid",
     10: "certificate has expired",
+    32: "key usage does not include certificate signing",
 }
 UNREADABLE = ChainError(code=0, name="the certificate cannot be read", depth=0)
 
@@ -206,6 +207,15 @@ class Verifier:
         return list(above.values())
 
 
+def anchored_path(
+    anchor: ReadCertificate, leaf: ReadCertificate, helpers: Sequence[ReadCertificate], at: datetime
+) -> bool:
+    """Whether OpenSSL finds a path that it has nothing against when it trusts one certificate, a root or not."""
+    store = _openssl_store([anchor.x509], crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store.set_time(at.astimezone(UTC).replace(tzinfo=None, microsecond=0))
+    return _ask(store, leaf, helpers).error is None
+
+
 def _openssl_store(roots: Iterable[crypto.X509], flags: int = 0) -> crypto.X509Store:
     store = crypto.X509Store()
     for root in roots:
@@ -225,7 +235,7 @@ def _ask(store: crypto.X509Store, leaf: ReadCertificate, helpers: Sequence[ReadC
 
 
 def _of_each(path: Sequence[ReadCertificate], at: datetime, answers: Sequence[_Answer]) -> list[ChainError]:
-    """Times and signatures of a path to which OpenSSL objected; of another it has seen all."""
+    """Times, uses and signatures of a path to which OpenSSL objected; of another it has seen all."""
     if answers[0].error is None:
         return []
     errors = [
@@ -235,6 +245,11 @@ def _of_each(path: Sequence[ReadCertificate], at: datetime, answers: Sequence[_A
     ]
     if answers[-1].error is None:
         return errors
+    errors += [
+        ChainError(code=_NO_CERT_SIGN, name=_NAMES[_NO_CERT_SIGN], depth=depth)
+        for depth, one in enumerate(path)
+        if depth > 0 and one.links.may_sign is False
+    ]
     for depth, (one, issuer) in enumerate(pairwise(path)):
         if one.links.signature.verifies(issuer.links.spki, one.links.tbs) is False:
             errors.append(ChainError(code=_SIGNATURE_FAILURE, name=_NAMES[_SIGNATURE_FAILURE], depth=depth))

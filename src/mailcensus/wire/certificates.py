@@ -30,6 +30,7 @@ _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _SUBJECT_KEY = bytes.fromhex("551d0e")
 _AUTHORITY_KEY = bytes.fromhex("551d23")
 _KEY_IDENTIFIER = 0x80
+_KEY_USAGE, _KEY_CERT_SIGN = bytes.fromhex("551d0f"), 0x04
 _BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 _SUBJECT_ALT_NAME = bytes.fromhex("551d11")
 _CERTIFICATE_POLICIES = bytes.fromhex("551d20")
@@ -63,10 +64,13 @@ class Links(NamedTuple):
     """keyIdentifier of the subject key identifier (RFC 5280 section 4.2.1.2)."""
     issuer_key: bytes | None
     """keyIdentifier of the authority key identifier (RFC 5280 section 4.2.1.1)."""
+    may_sign: bool | None
+    """Key usage allows to sign certificates (RFC 5280 section 4.2.1.3); None: no such extension."""
     not_before: datetime | None
     not_after: datetime | None
     spki: bytes
     """The canonical key."""
+    spki_as_sent: bytes
     tbs: bytes
     """What is signed."""
     signature: Signature
@@ -93,9 +97,11 @@ def certificate_links(data: bytes) -> Links | None:
         serial=int.from_bytes(der.content(data, layout.serial), "big", signed=True),
         subject_key=problems.attempt("subject key", _subject_key, extensions),
         issuer_key=problems.attempt("issuer key", _issuer_key, extensions),
+        may_sign=problems.attempt("key usage", _may_sign, extensions),
         not_before=problems.attempt("not_before", read_time, data, times[0]) if times else None,
         not_after=problems.attempt("not_after", read_time, data, times[1]) if times else None,
         spki=canonical_spki(_raw(data, layout.spki)),
+        spki_as_sent=_raw(data, layout.spki),
         tbs=_raw(data, layout.tbs),
         signature=signature,
     )
@@ -112,6 +118,14 @@ def _issuer_key(extensions: dict[bytes, bytes]) -> bytes | None:
         return None
     fields = der.children(value, der.whole(value, der.SEQUENCE))
     return next((der.content(value, field) for field in fields if field.tag == _KEY_IDENTIFIER), None)
+
+
+def _may_sign(extensions: dict[bytes, bytes]) -> bool | None:
+    value = extensions.get(_KEY_USAGE)
+    if value is None:
+        return None
+    bits = der.content(value, der.whole(value, der.BIT_STRING))  # the first octet counts unused bits
+    return len(bits) > 1 and bool(bits[1] & _KEY_CERT_SIGN)
 
 
 @remembered
