@@ -29,8 +29,8 @@ from mailcensus.analysis import (
     ways,
     within_host,
 )
+from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.table_spec import TableSpec
-
 
 __all__ = ["TABLES", "TableSpec"]
 
@@ -356,4 +356,5 @@ TABLES: tuple[TableSpec, ...] = (
         vantage_rows.PauseRow,
         vantage.pauses,
     ),
+    *POSTURE_TABLES,
 )
