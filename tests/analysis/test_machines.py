@@ -39,7 +39,7 @@ MACHINES = {
     ),
     "three, each joined to the next": ((V6, MX, NEXT), (["adjacent", "dual_stack"], "high")),
     "unknown names, which are not different names": (
-        (replace(MX, name=None), replace(NEXT, name="localhost.localdomain")),
+        (replace(MX, name=None), replace(NEXT, name=None)),
         (["adjacent"], "medium"),
     ),
     "neighbours of one name, one of which was not seen to have SSH": (
@@ -62,6 +62,8 @@ OTHERS = {
     "other SSH software": (MX, replace(NEXT, ssh_software="SSH-2.0-dropbear_2022.83")),
     "another AS": (MX, replace(NEXT, asn=64501)),
     "seventeen addresses apart": (MX, replace(NEXT, ip="192.0.2.18")),
+    "the placeholder of an image": tuple(replace(s, name="localhost.localdomain") for s in (MX, NEXT)),
+    "no names and four addresses apart": (replace(MX, name=None), replace(MX, ip="192.0.2.5", name=None)),
     "far apart in one AS": (MX, replace(FAR, asn=64500)),
     "far apart and nobody knows in which AS": (MX, replace(FAR, asn=None)),
     "IPv4 and IPv6 without a name": (MX, replace(V6, name=None)),

@@ -50,6 +50,8 @@ class HostNotes:
     name: Codes
     """The name it greets with by SMTP; unknown too where it is no name of anybody's, such as localhost."""
     names: tuple[str, ...]
+    placeholder: npt.NDArray[np.bool_]
+    """It greets with a name that images and installers leave behind, such as localhost.localdomain."""
     domain: Codes
     """Registered domain of that name."""
     domains: tuple[str, ...]
@@ -89,6 +91,7 @@ def _host_notes(evidence: Evidence) -> HostNotes:
         countries=countries,
         name=name,
         names=names,
+        placeholder=_placeholders(table["name"]),
         domain=by_name[name],
         domains=tuple(domains),
         ptr=_coded(_names(table["ptr"]))[0],
@@ -131,6 +134,12 @@ def _names(texts: pa.ChunkedArray) -> pa.Array:
 def _somebody(text: str | None) -> str | None:
     name = host_name(text)
     return None if name is None or name.rpartition(".")[2] in _NO_NAMES else name
+
+
+def _placeholders(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    last = "|".join(sorted(_NO_NAMES))
+    found = pc.match_substring_regex(texts, rf"(^|\.)({last})$", ignore_case=True).fill_null(False)
+    return np.asarray(found.to_numpy())
 
 
 def _coded(texts: pa.ChunkedArray | pa.Array) -> tuple[Codes, tuple[str, ...]]:

@@ -3,8 +3,10 @@
 Two addresses are taken for one machine when they show the same SSH host key, no service that both offer shows
 different keys, nothing they say of themselves differs (greeting names, software, AS), and one of these holds:
 
-adjacent     IPv4: at most GAP addresses apart in one /24; IPv6: in one /64. Here it is enough that the one shows an
-             SSH host key and the other was not seen to, if both greet with the same name
+adjacent     IPv4: at most GAP addresses apart in one /24; IPv6: in one /64. Where greetings do not name them, at
+             most GAP_UNNAMED apart, and the key on at most MULTI_HOMED_MOST addresses; a placeholder such as
+             localhost.localdomain speaks for copies of an image. If both greet with one name, it is enough that
+             the one shows an SSH host key and the other was not seen to
 dual_stack   the one is IPv4, the other IPv6, and both greet with the same name. Here SSH need not be offered
 multi_homed  far apart, greeting with the same name, the SSH key on at most MULTI_HOMED_MOST addresses, and either
              in two ASes or with the same reverse name
@@ -35,6 +37,8 @@ from mailcensus.model import Column
 
 GAP = 16
 """Addresses of one machine come in small runs; a /28 is what a provider hands out at once."""
+GAP_UNNAMED = 2
+"""Without a name only addresses are left to tell a machine from copies of an image at one provider."""
 MULTI_HOMED_MOST = 4
 """Addresses; more than so many far-apart ones are an image, not a machine."""
 BASES = ("adjacent", "dual_stack", "multi_homed")
@@ -202,7 +206,10 @@ def _joined(notes: HostNotes, slots: Slots, first: Codes, second: Codes, hosts: 
     by_ssh = compared.same_ssh
     agree = (compared.same > 0) & ~compared.differs & ~_conflict(notes, first, second)
     named = _equal(notes.name, first, second)
-    near, crossing = _near(notes, first, second), notes.is_v6[first] != notes.is_v6[second]
+    placeholder = notes.placeholder[first] | notes.placeholder[second]
+    near = _near(notes, first, second, np.where(named, GAP, GAP_UNNAMED))
+    near &= named | ((hosts <= MULTI_HOMED_MOST) & ~placeholder)
+    crossing = notes.is_v6[first] != notes.is_v6[second]
     two_ases = (notes.asn[first] != notes.asn[second]) & _both(notes.asn, first, second)
     elsewhere = two_ases | _equal(notes.ptr, first, second)
     adjacent = agree & near & ~two_ases & (by_ssh | (compared.one_ssh & named))
@@ -231,10 +238,10 @@ def _equal(values: Codes, first: Codes, second: Codes) -> Flags:
     return np.asarray((values[first] == values[second]) & (values[first] != UNKNOWN))
 
 
-def _near(notes: HostNotes, first: Codes, second: Codes) -> Flags:
+def _near(notes: HostNotes, first: Codes, second: Codes, gap: Codes) -> Flags:
     number, v6 = notes.number, notes.is_v6
     apart = np.abs(number[second] - number[first])
-    v4 = ~v6[first] & ~v6[second] & (notes.prefix[first] == notes.prefix[second]) & (apart <= GAP)
+    v4 = ~v6[first] & ~v6[second] & (notes.prefix[first] == notes.prefix[second]) & (apart <= gap)
     return np.asarray(v4 | (v6[first] & v6[second] & (apart == 0)))
 
 
