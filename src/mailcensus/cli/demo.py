@@ -20,6 +20,7 @@ from mailcensus.cli.stages import (
     run_analysis,
     run_collection,
     run_discovery,
+    run_enrichment,
     run_report,
 )
 from mailcensus.cli.tables import print_table
@@ -28,12 +29,12 @@ from mailcensus.cli.verbs import Exit
 from mailcensus.lab.population import DEFAULT_BLOCK, DEFAULT_PORT_OFFSET, make_plan
 from mailcensus.lab.running import running
 from mailcensus.lab.truth import Truth, truth_from_json
-from mailcensus.lab.verdict import PREFIXES_FILE, Verdict, compare
+from mailcensus.lab.verdict import ASN_FILE, COUNTRY_FILE, PREFIXES_FILE, Verdict, compare
 from mailcensus.study import StudyError
 
 _MARK = ".mailcensus-demo"
 """What tells a directory that a demo made from one that holds somebody's work."""
-_MADE = ("data", "report", "study.toml", PREFIXES_FILE, "truth.json")
+_MADE = ("data", "report", "study.toml", PREFIXES_FILE, ASN_FILE, COUNTRY_FILE, "truth.json")
 
 
 def demo(
@@ -94,6 +95,7 @@ def _study(directory: Path, truth: Truth, quiet: bool) -> tuple[Verdict, Path]:
     with current_run(study) as run:
         run_discovery(study, run, quiet=quiet)
         run_collection(study, run, quiet=quiet)
+        run_enrichment(study, run, quiet=quiet)
     tables = run_analysis(study, quiet=quiet)
     page = run_report(study, tables, quiet=quiet)
     with waiting("compare with the truth", quiet=quiet):

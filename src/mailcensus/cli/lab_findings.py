@@ -24,7 +24,7 @@ def findings_of(study: Study, tables: Mapping[str, pa.Table]) -> Found:
     summary = {row["name"]: row["value"] for row in tables["summary"].to_pylist()}
     return Found(
         responding=frozenset(hits),
-        clusters=_clusters(tables["cluster_hosts"]),
+        clusters=frozenset(_members(tables["cluster_hosts"], "cluster").values()),
         cross_protocol=frozenset(
             (row["ip"], frozenset(row["services"]) - {"ssh"})
             for row in tables["cross_protocol_hosts"].to_pylist()
@@ -32,14 +32,23 @@ def findings_of(study: Study, tables: Mapping[str, pa.Table]) -> Found:
         hark_hosts=summary["hosts_sharing"],
         key_hosts=summary["hosts_with_key"],
         outcomes=_outcomes(tables["outcomes"]),
+        machines=frozenset(_members(tables["machine_hosts"], "machine").values()),
+        readings=_readings(tables),
     )
 
 
-def _clusters(table: pa.Table) -> frozenset[frozenset[str]]:
+def _members(table: pa.Table, what: str) -> dict[int, frozenset[str]]:
+    """Addresses by number of cluster or machine."""
     members: defaultdict[int, set[str]] = defaultdict(set)
     for row in table.to_pylist():
-        members[row["cluster"]].add(row["ip"])
-    return frozenset(map(frozenset, members.values()))
+        members[row[what]].add(row["ip"])
+    return {number: frozenset(ips) for number, ips in members.items()}
+
+
+def _readings(tables: Mapping[str, pa.Table]) -> dict[frozenset[str], str]:
+    """Cluster to why its hosts share keys."""
+    members = _members(tables["cluster_hosts"], "cluster")
+    return {members[row["cluster"]]: row["reading"] for row in tables["cluster_causes"].to_pylist()}
 
 
 def _outcomes(table: pa.Table) -> dict[str, Counter[str]]:

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mailcensus.lab.material import Material
-from mailcensus.lab.plan import HostPlan, Plan, ServicePlan, TlsVersions
+from mailcensus.lab.plan import Cause, HostPlan, Plan, ServicePlan, TlsVersions
 from mailcensus.lab.products import LISTENERS
+from mailcensus.lab.readings import READINGS
 from mailcensus.model import Outcome, TlsMode
 
 
@@ -57,6 +58,8 @@ class ClusterTruth:
     causes: tuple[str, ...]
     keys: tuple[str, ...]
     """The keys that two or more of its addresses show."""
+    reading: str | None = None
+    """What should be said of why they share keys; None: hosts of several groups, or of none that has a reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ class Truth:
     clusters: tuple[ClusterTruth, ...]
     """Largest first."""
     cross_protocol: tuple[CrossProtocolTruth, ...]
+    machines: tuple[tuple[str, ...], ...]
+    """Addresses of each machine that has several."""
     hark_hosts: int
     """HARK: hosts in clusters, the numerator."""
     key_hosts: int
@@ -110,6 +115,7 @@ def truth_of(plan: Plan, material: Material | None = None) -> Truth:
         hosts=hosts,
         clusters=clusters,
         cross_protocol=tuple(found for ip, host in hosts.items() if (found := _cross_protocol(ip, host))),
+        machines=_machines(responding),
         hark_hosts=sum(len(cluster.addresses) for cluster in clusters),
         key_hosts=sum(1 for shown in keys.values() if shown),
         outcomes={
@@ -222,12 +228,22 @@ def _cluster(
     keys: dict[str, set[str]],
     showing: dict[str, set[str]],
 ) -> ClusterTruth:
+    causes = {hosts[ip].cause for ip in together}
     linking = {key for ip in together for key in keys[ip] if len(showing[key]) > 1}
     return ClusterTruth(
         addresses=tuple(ip for ip in hosts if ip in together),
-        causes=tuple(sorted({hosts[ip].cause for ip in together})),
+        causes=tuple(sorted(causes)),
         keys=tuple(sorted(linking)),
+        reading=READINGS.get(Cause(min(causes))) if len(causes) == 1 else None,
     )
+
+
+def _machines(hosts: list[HostPlan]) -> tuple[tuple[str, ...], ...]:
+    groups: dict[str, list[str]] = {}
+    for host in hosts:
+        if host.cause in (Cause.MACHINE, Cause.MULTI_HOMED):
+            groups.setdefault(host.group, []).append(host.ip)
+    return tuple(tuple(ips) for ips in groups.values() if len(ips) > 1)
 
 
 def truth_from_json(text: str) -> Truth:
@@ -239,6 +255,7 @@ def truth_from_json(text: str) -> Truth:
     raw: dict[str, Any] = json.loads(text)
     raw["hosts"] = {ip: _host_from(host) for ip, host in raw["hosts"].items()}
     raw["clusters"] = tuple(ClusterTruth(**_tuples(cluster)) for cluster in raw["clusters"])
+    raw["machines"] = tuple(tuple(machine) for machine in raw["machines"])
     raw["cross_protocol"] = tuple(CrossProtocolTruth(**_tuples(found)) for found in raw["cross_protocol"])
     return Truth(**_tuples(raw))
 
