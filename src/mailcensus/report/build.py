@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mailcensus.analysis.catalogue import TABLES, TableSpec
 from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.report.chapters import CHAPTERS, SHOWN_COLUMNS, Chapter, ChapterSpec, FigurePart
-from mailcensus.report.cluster import Cluster, SharedKey
+from mailcensus.report.cluster import Cluster, Reading, SharedKey
 from mailcensus.report.cluster_page import cluster_page
 from mailcensus.report.csv_files import write_table
 from mailcensus.report.evidence import by_cluster, certificate_notes, cluster_grabs, hosts_of
@@ -113,10 +113,11 @@ def _clusters(
     notes = certificate_notes(dataset, grabs)
     keys = _keys_by_cluster(tables["shared_keys"].filter(paged))
     links = _links(tables["cluster_links"].filter(paged))
+    readings = _readings(tables["cluster_causes"].filter(paged))
     for (number, own_links), (evident, own_grabs) in zip(links, by_cluster(grabs), strict=True):
         if number != evident:
             raise ValueError(f"cluster {number} has links, but the next evidence is of cluster {evident}")
-        yield Cluster(number, keys[number], own_links, hosts_of(own_grabs, notes), notes)
+        yield Cluster(number, keys[number], own_links, hosts_of(own_grabs, notes), notes, readings[number])
 
 
 def _links(table: pa.Table) -> Iterator[tuple[int, list[tuple[str, str, tuple[str, ...]]]]]:
@@ -132,6 +133,12 @@ def _keys_by_cluster(table: pa.Table) -> dict[int, list[SharedKey]]:
     for cluster, *values in zip(*(table[name].to_pylist() for name in columns), strict=True):
         keys.setdefault(cluster, []).append(SharedKey(*values))
     return keys
+
+
+def _readings(table: pa.Table) -> dict[int, Reading]:
+    columns = ["cluster", "reading", "confidence", "readings", "evidence", "supports", "doubts"]
+    rows = zip(*(table[name].to_pylist() for name in columns), strict=True)
+    return {number: Reading(*values) for number, *values in rows}
 
 
 def _swap_in(folder: Path, report: Path) -> None:

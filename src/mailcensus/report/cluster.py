@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mailcensus.analysis.cause_rules import MEANINGS
+from mailcensus.analysis.cause_rules import Reading as Cause
 from mailcensus.report.cells import address_sort_key
 from mailcensus.report.evidence import CertificateNote, HostEvidence
 
@@ -31,6 +33,35 @@ class SharedKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """Why the hosts of a cluster share keys, as the analysis reads it."""
+
+    reading: str
+    confidence: str | None
+    readings: Sequence[str]
+    """reading=hosts, for each reading of its keys."""
+    evidence: Sequence[str]
+    """fact=number."""
+    supports: Sequence[str]
+    doubts: Sequence[str]
+
+    @property
+    def title(self) -> str:
+        """The reading in words."""
+        return self.reading.replace("_", " ")
+
+    @property
+    def meaning(self) -> str:
+        """What it means."""
+        return MEANINGS[Cause(self.reading)]
+
+    @property
+    def sureness(self) -> str:
+        """How sure it is, in words."""
+        return f"{self.confidence} confidence" if self.confidence else "no confidence"
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """One cluster: the analysis' links, and the evidence of its hosts."""
 
@@ -41,6 +72,7 @@ class Cluster:
     """Address, canonical key, services."""
     hosts: Mapping[str, HostEvidence]
     notes: Mapping[str, CertificateNote]
+    reading: Reading
 
     @property
     def addresses(self) -> list[str]:

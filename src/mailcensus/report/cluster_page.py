@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from mailcensus.report.cluster import Cluster, SharedKey, listed
+from mailcensus.report.cluster import Cluster, Reading, SharedKey, listed
 from mailcensus.report.cluster_tables import hosts_view, keys_view
 from mailcensus.report.drawing import Drawing, ServicePair, Sighting, hosts_drawing, keys_drawing, roles_of
 from mailcensus.report.evidence import key_evidence
@@ -39,6 +39,7 @@ class ClusterPage:
     last: int
     """The last cluster that has a page."""
     sentence: str
+    reading: Reading
     remarks: Sequence[str]
     serious: str | None
     legends: Sequence[tuple[str, Sequence[LegendEntry]]]
@@ -60,6 +61,7 @@ def cluster_page(cluster: Cluster, folder: Path, *, last: int) -> ClusterPage:
         cluster=cluster.number,
         last=last,
         sentence=_sentence(len(addresses), cluster.keys),
+        reading=cluster.reading,
         remarks=_remarks(cluster),
         serious=_serious_sentence(serious),
         legends=[(name, _legend(view, pairs)) for name, view in views.items()],
