@@ -43,7 +43,8 @@ WITH sets AS (
     SELECT place, what, member, bool_or(run = 0) AS in_a, bool_or(run = 1) AS in_b FROM sets GROUP BY ALL
 )
 SELECT what, count_if(in_a) AS a, count_if(in_b) AS b, count_if(in_a AND in_b) AS in_both,
-    in_both / nullif(a, 0) AS a_share, in_both / nullif(b, 0) AS b_share, in_both / nullif(a + b - in_both, 0) AS jaccard_share
+    in_both / nullif(a, 0) AS a_share, in_both / nullif(b, 0) AS b_share,
+    in_both / nullif(a + b - in_both, 0) AS jaccard_share
 FROM members GROUP BY place, what ORDER BY place
 """
 

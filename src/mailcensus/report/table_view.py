@@ -11,6 +11,7 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from mailcensus.analysis.catalogue import TableSpec
+from mailcensus.analysis.comparison import ComparisonSpec
 from mailcensus.model import fields_of
 from mailcensus.report.cells import Column, cell, column_of
 from mailcensus.report.csv_files import rows_of
@@ -44,7 +45,12 @@ class TableView:
 
 
 def analysis_view(
-    spec: TableSpec, table: pa.Table, report: Path, *, shown: Sequence[str] | None, known_clusters: int
+    spec: TableSpec | ComparisonSpec,
+    table: pa.Table,
+    report: Path,
+    *,
+    shown: Sequence[str] | None,
+    known_clusters: int,
 ) -> TableView:
     """The view of an analysis table for the first page.
 
