@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +9,9 @@ import pytest
 
 from chain_studies import Seen, judged, put, rows, sha256, study_of
 from mailcensus.dataset.run import CurrentRun
+from mailcensus.facts import chain_work
 from mailcensus.lab.pki import AT, KINDS, LAST_MONTH, NEXT_MONTH, LabAuthorities, Terms, lab_chains
-from mailcensus.study import StudyError
+from mailcensus.study import Settings, Study, StudyError
 
 WORLD = LabAuthorities()
 CHAINS = list(lab_chains(WORLD, len(KINDS)))
@@ -125,4 +125,18 @@ def test_an_empty_study_is_judged_at_once(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     assert judged(study)
     assert rows(study) == []
-    assert not judged(replace(study))
+    assert not judged(study)
+
+
+@pytest.mark.slow
+def test_several_processes_find_what_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [Seen(chain.certificates) for chain in lab_chains(WORLD, 20 * len(KINDS))]
+    judged(study_of(tmp_path / "one"), seen)
+    monkeypatch.setattr(chain_work, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(chain_work, "BATCH", 50)
+    judged(study_of(tmp_path / "many"), seen)
+    one, many = (rows(Study(tmp_path / name, Settings())) for name in ("one", "many"))
+    stores = {row["store_sha256"] for row in (*one, *many)}
+    assert len(stores) == 1
+    assert one == many
+    assert len(one) == 20 * len(KINDS)
