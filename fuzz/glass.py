@@ -16,6 +16,7 @@ from unittest.mock import patch
 from cryptography.exceptions import InvalidTag
 
 from mailcensus.wire.ssh.exchange import SshExchange
+from mailcensus.wire.tls.schedule import Secret
 from mailcensus.wire.tls.suites import Suite
 
 EXCHANGE_HASH = bytes(range(32))
@@ -64,8 +65,8 @@ def _no_secret(*arguments: object) -> bytes:
     return bytes(length)
 
 
-def _no_finished(_self: object, traffic_secret: bytes, _transcript_hash: bytes) -> bytes:
-    return bytes(len(traffic_secret))
+def _no_finished(traffic_secret: Secret, _transcript_hash: bytes) -> bytes:
+    return bytes(len(traffic_secret.value))
 
 
 def _fixed_hash(self: SshExchange, blob: bytes, theirs: bytes) -> bytes:
@@ -85,7 +86,7 @@ def glass() -> Iterator[None]:
             (f"{TLS}.cbc.Cipher", _Cipher),
             (f"{TLS}.cbc.hmac", SimpleNamespace(digest=_no_mac)),
             (f"{TLS}.finish12.prf", _no_secret),
-            (f"{TLS}.schedule.Schedule13.finished", _no_finished),
+            (f"{TLS}.session.finished_data", _no_finished),
             ("mailcensus.wire.ssh.exchange.SshExchange._exchange_hash", _fixed_hash),
         ):
             stack.enter_context(patch(target, replacement))

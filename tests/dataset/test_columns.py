@@ -18,6 +18,7 @@ _INTEGER_RANGES = {
     pa.uint8(): (0, 2**8 - 1),
     pa.uint16(): (0, 2**16 - 1),
     pa.uint32(): (0, 2**32 - 1),
+    pa.uint64(): (0, 2**64 - 1),
     pa.int64(): (-(2**63), 2**63 - 1),
 }
 _TIMES = st.datetimes(
@@ -40,6 +41,7 @@ def values_for(arrow: pa.DataType, hint: Any) -> st.SearchStrategy[Any]:
         pa.bool_(): st.booleans(),
         pa.float64(): st.floats(allow_nan=False),
         pa.binary(): st.binary(max_size=8),
+        pa.date32(): st.dates(),
     }
     return plain.get(arrow, _TIMES)
 
