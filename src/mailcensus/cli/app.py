@@ -25,6 +25,7 @@ from mailcensus.cli import (
     population,
     ports,
     preflight,
+    recheck,
     report,
     run,
 )
@@ -58,6 +59,7 @@ APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study
 )
 APP.command(epilog=example("mailcensus report study"))(report.report)
 APP.command(epilog=example("mailcensus diff study-2025 study-2026 --out diff"))(diff.diff)
+APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
 APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))

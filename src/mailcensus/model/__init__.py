@@ -12,6 +12,7 @@ from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
 from mailcensus.model.politeness import SentInAll, SentToNetwork
+from mailcensus.model.recheck import Recheck, RecheckVerdict
 from mailcensus.model.run import Hit, Run
 from mailcensus.model.vantage import CanaryAsk, Pause, PreflightCheck, Verdict
 
@@ -34,6 +35,7 @@ TABLES: dict[str, type] = {
     "canaries": CanaryAsk,
     "pauses": Pause,
     "preflights": PreflightCheck,
+    "rechecks": Recheck,
 }
 """Every table of a dataset and the record that makes its rows."""
 
@@ -62,6 +64,8 @@ __all__ = [
     "Outcome",
     "Pause",
     "PreflightCheck",
+    "Recheck",
+    "RecheckVerdict",
     "Run",
     "SentInAll",
     "SentToNetwork",

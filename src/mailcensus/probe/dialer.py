@@ -200,6 +200,23 @@ class Turn:
         self._transport = transport
         return protocol
 
+    def lend(self) -> None:
+        """Let a program of the system have the turn, for one connection of its own; the books count it.
+
+        Whoever lends it stays in the block until that program has ended.
+
+        Raises:
+            Excluded: the address has been excluded while it waited.
+            RuntimeError: the turn is spent; each connection needs its own.
+        """
+        if self._spent or self._ticket is None:
+            raise RuntimeError("a turn is for one connection, inside its `async with`")
+        self._spent = True
+        dialer = self._dialer
+        dialer._refuse_excluded(self._ip, *self._reached)
+        if dialer.ledger is not None:
+            dialer.ledger.count(*self._reached, dialer._politeness.open)
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
