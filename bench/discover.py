@@ -105,7 +105,7 @@ async def compare(study: Study, rounds: int) -> None:
     """Measure and print."""
     population = load_population(study)
     runs: dict[str, Callable[[], Awaitable[None]]] = {
-        "bare create_connection": lambda: bare(population, study.settings.discovery.port),
+        "bare create_connection": lambda: bare(population, study.settings.discovery.ports[0]),
         "mailcensus discover": lambda: ours(study, population, Ledger()),
         "the same, no ledger": lambda: ours(study, population, None),
     }
