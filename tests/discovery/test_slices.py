@@ -76,7 +76,7 @@ def test_what_zmap_says(caplog: pytest.LogCaptureFixture) -> None:
     zmap.heard(status.replace("drops: 0 p/s", "drops: 12 p/s"))
     zmap.heard(status.replace("drops: 0 p/s", "drops: 12 p/s"))
     assert [message[:32] for message in caplog.messages] == ["zmap: this machine could not kee"]
-    assert zmap.heard("Nov 22 03:52:07.323 [INFO] zmap: completed") == Heard()
+    assert zmap.heard("Nov 22 03:52:07.323 [INFO] zmap: completed") == Heard(complete=True)
 
 
 def test_what_masscan_says() -> None:
@@ -85,6 +85,7 @@ def test_what_masscan_says() -> None:
         "10.99.1.213", 25, datetime(2025, 11, 16, 18, 58, 44, tzinfo=UTC)
     )
     assert masscan.answer("#masscan") is None
+    assert masscan.heard("# end") == Heard(complete=True)
     assert masscan.heard("rate:  0.10-kpps, 31.64% done,   0:00:13 remaining, found=81") == Heard(sent=0.3164)
     assert masscan.heard("rate:  0.00-kpps, 100.00% done, waiting -1-secs, found=4") == Heard(1.0, over=True)
 

@@ -60,7 +60,8 @@ async def _main() -> None:
             if told["loss"]:
                 lose(listener, told["loss"])
             await asyncio.start_server(_serve, sock=listener)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.read)
 
 

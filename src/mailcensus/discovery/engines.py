@@ -78,6 +78,8 @@ class Heard:
     """Share of the packets that are sent, 0 to 1; None: nothing said of it."""
     over: bool = False
     """All is sent and the cool-down has passed, whether the process ends or not."""
+    complete: bool = False
+    """It ends, and has done all it was told."""
 
 
 class Engine(Protocol):
@@ -92,7 +94,7 @@ class Engine(Protocol):
         """What a line of its output says; None: no answer."""
 
     def heard(self, line: str) -> Heard:
-        """What a line of its talk says."""
+        """What a line says that is no answer, of its talk or its output."""
 
     def explain(self, talk: str) -> str | None:
         """What to do about a failure, from its last words; None: they mean nothing to us."""
@@ -119,7 +121,7 @@ async def run_engine(
         start_new_session=True,
     )
     last_words: deque[str] = deque(maxlen=_LAST_WORDS)
-    over = False
+    over = complete = False
     try:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -128,10 +130,11 @@ async def run_engine(
         ended = asyncio.create_task(process.wait())
         try:
             await asyncio.wait([hearing, ended], return_when=asyncio.FIRST_COMPLETED)
-            over = hearing.done() and hearing.result()
+            over = hearing.done() and hearing.result().over
             if over:
                 _kill(process)
             await asyncio.gather(ended, answers, hearing)
+            complete = over or answers.result() or hearing.result().complete
         finally:
             _kill(process)
             for task in (hearing, answers, ended):
@@ -139,30 +142,37 @@ async def run_engine(
     finally:
         _kill(process)
         await process.wait()
-    if process.returncode and not over:
-        raise StageFailed(_failure(engine, process.returncode, last_words))
+    if not complete or (process.returncode and not over):
+        raise StageFailed(_failure(engine, process.returncode or 0, last_words))
 
 
-async def _answers(engine: Engine, stream: asyncio.StreamReader, on_answer: Callable[[Answer], None]) -> None:
+async def _answers(engine: Engine, stream: asyncio.StreamReader, on_answer: Callable[[Answer], None]) -> bool:
+    """Hand on answers to their end; whether the engine said there that it is complete."""
+    complete = False
     async for line in _lines(stream):
         answer = engine.answer(line)
         if answer is not None:
             on_answer(answer)
+        elif engine.heard(line).complete:
+            complete = True
+    return complete
 
 
 async def _hear(
     engine: Engine, stream: asyncio.StreamReader, last_words: deque[str], on_sent: Callable[[float], None]
-) -> bool:
-    """Listen to an engine's talk; True as soon as it says that it is over, False where it ends without."""
+) -> Heard:
+    """Listen to an engine's talk, until it says that it is over or its talk ends; what it said at last."""
+    complete = False
     async for line in _lines(stream):
         heard = engine.heard(line)
+        complete = complete or heard.complete
         if heard.over:
-            return True
+            return heard
         if heard.sent is not None:
             on_sent(heard.sent)
         elif line.strip():
             last_words.append(line.strip())
-    return False
+    return Heard(complete=complete)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
@@ -192,7 +202,8 @@ def _failure(engine: Engine, status: int, last_words: Sequence[str]) -> str:
     if mend is not None:
         return f"{engine.name}: {mend}"
     words = last_words[-1] if last_words else "it said nothing"
-    return f"{engine.name} failed with status {status}: {words}"
+    what = f"failed with status {status}" if status else "ended before it had asked everybody"
+    return f"{engine.name} {what}: {words}; run the same command again to go on"
 
 
 def find_program(name: str, package: str) -> str:

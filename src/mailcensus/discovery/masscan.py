@@ -81,7 +81,7 @@ class Masscan:
         """See Engine: `rate:  0.10-kpps, 31.64% done,   0:00:13 remaining, found=81`."""
         status = _STATUS.search(line)
         if status is None:
-            return Heard()
+            return Heard(complete=line == "# end")
         return Heard(sent=float(status[1]) / 100, over=_WAITED.search(line) is not None)
 
     def explain(self, talk: str) -> str | None:

@@ -110,7 +110,9 @@ class Zmap:
                 "zmap: this machine could not keep up and lost answers; lower politeness.connections_per_s, "
                 "or set discovery.retries"
             )
-        return Heard(sent=int(sent[1]) / 100) if sent else Heard()
+        if sent:
+            return Heard(sent=int(sent[1]) / 100)
+        return Heard(complete=line.endswith("zmap: completed"))
 
     def explain(self, talk: str) -> str | None:
         """See Engine."""
