@@ -82,6 +82,9 @@ def test_an_empty_study_has_every_table_with_no_rows_and_zero_counts(tmp_path: P
         "hits_estimated",
         "hits_estimated_low",
         "hits_estimated_high",
+        "keys_compromised",
+        "hosts_compromised",
+        "keys_weak",
     )
     for row in tables.pop("summary").to_pylist():
         assert row["value"] == (None if row["name"] in unknown else 0)

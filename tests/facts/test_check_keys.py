@@ -13,7 +13,8 @@ import pytest
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.dataset.tables import Dataset
-from mailcensus.facts.check_keys import STAGE, KeyProgress, check_keys
+from mailcensus.facts.check_keys import KeyProgress, check_keys
+from mailcensus.facts.key_flaws import CHECK_STAGE as STAGE
 from mailcensus.model import Key
 from mailcensus.study import Settings, StageFailed, Study, StudyError
 from mailcensus.wire.keys import describe_key

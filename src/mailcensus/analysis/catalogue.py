@@ -10,6 +10,8 @@ from mailcensus.analysis import (
     cluster_words,
     clusters,
     cross_protocol,
+    default_certificates,
+    key_findings,
     key_kinds,
     levels,
     listeners,
@@ -270,6 +272,29 @@ TABLES: tuple[TableSpec, ...] = (
         "One row per host and key.",
         rows.CrossProtocolHostRow,
         cross_protocol.cross_protocol_hosts,
+    ),
+    TableSpec(
+        "key_findings",
+        "Weak and known keys",
+        "One row per kind of finding. Shares are of the keys shown that were looked at, and of the hosts that show "
+        "any of these. Empty: nothing looked for it.",
+        key_findings.KeyFindingRow,
+        key_findings.key_findings,
+    ),
+    TableSpec(
+        "weak_keys",
+        "Keys with a finding",
+        "One row per key, worst first. Factors are named, not told: they are private keys of others.",
+        key_findings.WeakKeyRow,
+        key_findings.weak_keys,
+    ),
+    TableSpec(
+        "default_certificates",
+        "Default certificates of products",
+        "One row per row of the catalogue that certificates matched, by subject, certificate or key. Shares are of "
+        "the hosts that show any certificate.",
+        default_certificates.DefaultCertificateRow,
+        default_certificates.default_certificates,
     ),
     TableSpec(
         "discovery",

@@ -70,6 +70,11 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
     Rule(
+        Reading.PRODUCT_DEFAULT,
+        "known",
+        (("known", "the key is on a list of keys that came with products"),),
+    ),
+    Rule(
         Reading.CDN,
         "by_tls AND (cdn_hosts * 2 > hosts OR cdn_certificates > 0)",
         (

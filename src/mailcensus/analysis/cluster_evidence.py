@@ -18,7 +18,9 @@ from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.host_notes import UNKNOWN, Codes, HostNotes, host_notes
 from mailcensus.analysis.host_slots import NOTHING, key_slots
 from mailcensus.analysis.key_certificates import KeyCertificates, key_certificates
+from mailcensus.analysis.key_findings import keys_with
 from mailcensus.analysis.machines import inferred
+from mailcensus.facts.key_flaws import Flaw
 from mailcensus.model import Column
 
 
@@ -49,6 +51,7 @@ class Facts:
     ]
     by_ssh: Annotated[bool, Column("shown as SSH host key")]
     by_tls: Annotated[bool, Column("shown in a certificate")]
+    known: Annotated[bool, Column("known to have come with a product, private half and all")]
     certificates: Annotated[int, Column("different certificates with the key")]
     issued: Annotated[int, Column("of these: issued by somebody else")]
     wildcards: Annotated[int, Column("of these: with a wildcard name")]
@@ -109,12 +112,13 @@ def _key_facts(evidence: Evidence) -> KeyFacts:
         "softwares": np.max([counter.different(said) for said in notes.software.values()], axis=0),
         "by_ssh": counter.members((mask & ssh_mask) != 0),
         "by_tls": counter.members((mask & ~ssh_mask) != 0),
+        "known": np.isin(keys, keys_with(evidence, Flaw.KNOWN_KEY)).astype(np.int64),
         **certificates.counts,
         "owner_hosts": counter.members(_owned(notes, member, certificates.owner[of])),
         "cdn_hosts": counter.where(_in_network(notes, "cdn")),
         "hoster_hosts": counter.where(_in_network(notes, "hoster")),
     }
-    flags = {"by_ssh", "by_tls"}
+    flags = {"by_ssh", "by_tls", "known"}
     table = pa.table(
         {name: pa.array(column > 0 if name in flags else column) for name, column in columns.items()}
     )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailcensus.analysis.cause_patterns import first_matching
+from mailcensus.analysis.default_certificates import catalogue_of, products
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.host_notes import UNKNOWN, Codes
 from mailcensus.analysis.registered_domains import registered_domains
@@ -57,7 +58,13 @@ def key_certificates(evidence: Evidence, keys: Codes) -> KeyCertificates:
     flags = {
         "issued": np.array([not issued_to_itself for issued_to_itself in rows["own"]], np.bool_),
         "wildcards": np.array([any(name.startswith("*.") for name in own) for own in names], np.bool_),
-        "default_certificates": first_matching("default_certificate", "subject", rows["subject"]) >= 0,
+        "default_certificates": products(
+            catalogue_of(evidence.dataset.default_certificates),
+            rows["subject"],
+            rows["certificate_sha256"],
+            rows["spki_sha256"],
+        )
+        >= 0,
         "well_known_certificates": owner != UNKNOWN,
         "cdn_certificates": _any_match("cdn", names) != UNKNOWN,
     }
@@ -80,11 +87,14 @@ def key_certificates(evidence: Evidence, keys: Codes) -> KeyCertificates:
 
 
 def _rows(evidence: Evidence) -> dict[str, list[Any]]:
-    """One row per certificate of a shared key: key, subject, common_name, sans, own (it has no other issuer)."""
+    """One row per certificate of a shared key: key, spki_sha256, certificate_sha256, subject, common_name, sans,
+    own (it has no other issuer)."""
     shown = evidence.certificates.semi_join(evidence.cluster_keys, "key").select("key", "certificate_sha256")
+    shown = shown.join(evidence.keys.select("key", "spki_sha256"), "key")
     stored = evidence.dataset.table("certificates")
     rows = shown.left_join(stored, shown.certificate_sha256 == stored.sha256).select(
-        "key", "common_name", subject=stored.subject.fill_null(""), sans=stored.sans,
+        "key", "spki_sha256", "certificate_sha256", "common_name",
+        subject=stored.subject.fill_null(""), sans=stored.sans,
         own=stored.self_signed.fill_null(False) | stored.self_issued.fill_null(True),
     )  # fmt: skip
     found: dict[str, list[Any]] = rows.to_pyarrow().to_pydict()

@@ -9,6 +9,8 @@ import ibis
 
 from mailcensus.analysis.estimate import estimate
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.key_findings import checked_counts, severe
+from mailcensus.facts.key_flaws import Severity
 from mailcensus.model import Outcome
 
 
@@ -44,6 +46,11 @@ HEADLINES: tuple[Headline, ...] = (
     Headline("hosts_ssh_and_tls",     "hosts_with_key",    "hosts that show keys by SSH and by TLS"),
     Headline("hosts_cross_protocol",  "hosts_ssh_and_tls", "hosts whose SSH host key is a TLS key of theirs"),
     Headline("keys_cross_protocol",   "keys",              "keys shown by SSH and by TLS, on whatever hosts"),
+    Headline("keys_checked",          "keys",              "keys that were looked over for weaknesses"),
+    Headline("keys_compromised",      "keys_checked",      "keys of these whose private half anybody can have"),
+    Headline("hosts_compromised",     "hosts_checked",     "hosts showing such a key"),
+    Headline("hosts_checked",         "hosts_with_key",    "hosts showing a key that was looked over"),
+    Headline("keys_weak",             "keys_checked",      "keys of these that are too short, or weak otherwise"),
     Headline("grabs",                 None,                "services asked over all hosts, last attempts only"),
     *(
         Headline(f"grabs_{outcome}", "grabs", f"grabs whose outcome is {outcome}")
@@ -93,7 +100,7 @@ def _row(place: int, headline: Headline, values: Mapping[str, int | None]) -> di
 def _values(evidence: Evidence) -> ibis.Table:
     """All numbers in one row, a column each."""
     first, *others = (part(evidence) for part in (_discovered, _asked, _shown, _keys, _clusters, _grabs))
-    row = first.cross_join(*others).mutate(**_sample(evidence))
+    row = first.cross_join(*others).mutate(**_sample(evidence), **_looked_over(evidence))
     return row.select(**{headline.name: row[headline.name].cast("int64") for headline in HEADLINES})
 
 
@@ -115,6 +122,20 @@ def _sample(evidence: Evidence) -> dict[str, ibis.Value]:
     if found["whole"] is not None and found["asked"]:
         guess = estimate(min(hits, found["asked"]), found["asked"], found["whole"])
         values = dict(zip(_OF_SAMPLES, (found["whole"], guess.count, guess.low, guess.high), strict=True))
+    return {name: ibis.literal(value, "int64") for name, value in values.items()}
+
+
+def _looked_over(evidence: Evidence) -> dict[str, ibis.Value]:
+    """What is known against keys; unknown where none was looked at."""
+    checked = checked_counts(evidence)
+    compromised, weak = severe(evidence, Severity.COMPROMISED), severe(evidence, Severity.WEAK)
+    values = {
+        "keys_checked": checked.keys,
+        "hosts_checked": checked.hosts,
+        "keys_compromised": compromised["keys"],
+        "hosts_compromised": compromised["hosts"],
+        "keys_weak": weak["keys"],
+    }
     return {name: ibis.literal(value, "int64") for name, value in values.items()}
 
 

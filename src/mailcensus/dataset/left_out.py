@@ -19,10 +19,13 @@ def dataset_of(study: Study) -> Dataset:
     Raises:
         StudyError: an exclusion file is bad, or lacks a database.
     """
+    told = study.settings.facts.default_certificates
+    catalogue = study.path(told) if told else None
     if not study.settings.population.exclusions:
-        return Dataset(study.data)
+        return Dataset(study.data, default_certificates=catalogue)
     exclusions = Exclusions.of_study(study)
-    return Dataset(study.data, _addresses(study, exclusions), _networks(study, exclusions))
+    left_out, networks = _addresses(study, exclusions), _networks(study, exclusions)
+    return Dataset(study.data, left_out, networks, catalogue)
 
 
 def _addresses(study: Study, exclusions: Exclusions) -> frozenset[str]:

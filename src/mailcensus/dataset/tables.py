@@ -23,12 +23,18 @@ class Dataset:
         connection: the DuckDB connection that holds the views.
         left_out: addresses whose rows no table shows (`dataset.left_out`).
         left_out_networks: networks that analyses of politeness do not name.
+        default_certificates: a study's own catalogue of these; None: it has none.
     """
 
     def __init__(
-        self, data: Path, left_out: Collection[str] = (), left_out_networks: Collection[str] = ()
+        self,
+        data: Path,
+        left_out: Collection[str] = (),
+        left_out_networks: Collection[str] = (),
+        default_certificates: Path | None = None,
     ) -> None:
         self.data = data
+        self.default_certificates = default_certificates
         self.connection: Any = ibis.duckdb.connect()
         self.left_out = frozenset(left_out)
         self.left_out_networks = frozenset(left_out_networks)

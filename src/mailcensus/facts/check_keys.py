@@ -18,6 +18,7 @@ from mailcensus.dataset.parts import visible_files
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.facts.batch_gcd import BatchResult, find_shared
 from mailcensus.facts.blocklist import Blocklist
+from mailcensus.facts.key_flaws import CHECK_STAGE as STAGE
 from mailcensus.facts.key_flaws import Flaw
 from mailcensus.facts.key_numbers import RsaNumbers, numbers_of
 from mailcensus.facts.key_tables import KeyTables
@@ -26,7 +27,6 @@ from mailcensus.facts.weak_keys import KeyChecker
 from mailcensus.model import KeyCheck, KeyFinding
 from mailcensus.study import Study
 
-STAGE = "check_keys"
 GCD_SOURCE = "batch GCD over the study's RSA keys"
 _BATCH = 4_096
 _TREE_LEVELS = 25

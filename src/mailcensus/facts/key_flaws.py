@@ -81,3 +81,10 @@ MEANINGS: dict[Flaw, Meaning] = {
 }
 # fmt: on
 """Every finding, worst first."""
+
+BETWEEN_KEYS = (Flaw.SHARED_PRIME, Flaw.SHARED_MODULUS)
+"""Findings of several keys side by side; they are made anew as a whole."""
+CHECK_STAGE = "check_keys"
+"""The stage of a run that looks over keys."""
+NO_BLOCKLIST = "no badkeys blocklist"
+"""Stands in `key_checks.checked_with` where the study has no list of compromised keys."""

@@ -15,11 +15,10 @@ import pyarrow.parquet as pq
 
 from mailcensus.dataset.columns import table_of
 from mailcensus.dataset.parts import PartWriter, visible_files
-from mailcensus.facts.key_flaws import Flaw
+from mailcensus.facts.key_flaws import BETWEEN_KEYS
 from mailcensus.model import KeyCheck, KeyFinding, schema_of
 
-BETWEEN_KEYS = (str(Flaw.SHARED_PRIME), str(Flaw.SHARED_MODULUS))
-"""Findings of several keys side by side; they are made anew as a whole."""
+_BETWEEN_KEYS = pa.array([str(flaw) for flaw in BETWEEN_KEYS])
 
 
 class KeyTables:
@@ -46,7 +45,7 @@ class KeyTables:
         looked_at = pa.array(keys, pa.string())
 
         def known(table: pa.Table) -> pa.ChunkedArray:
-            between = pc.is_in(table["finding"], pa.array(BETWEEN_KEYS))
+            between = pc.is_in(table["finding"], _BETWEEN_KEYS)
             return pc.or_(between, pc.is_in(table["spki_sha256"], looked_at))
 
         self._filter(known)
@@ -60,7 +59,7 @@ class KeyTables:
         """Make these the findings between keys."""
 
         def single(table: pa.Table) -> pa.ChunkedArray:
-            return pc.invert(pc.is_in(table["finding"], pa.array(BETWEEN_KEYS)))
+            return pc.invert(pc.is_in(table["finding"], _BETWEEN_KEYS))
 
         self._filter(single, [table_of(KeyFinding, findings)] if findings else [])
 

@@ -17,7 +17,7 @@ from badkeys.checks import allchecks
 
 from mailcensus.facts.batch_gcd import MODULUS_BITS_MAX, without_small_primes
 from mailcensus.facts.blocklist import Blocklist
-from mailcensus.facts.key_flaws import Flaw
+from mailcensus.facts.key_flaws import NO_BLOCKLIST, Flaw
 from mailcensus.facts.key_numbers import CurvePoint, DsaNumbers, KeyNumbers, RsaNumbers, numbers_of
 from mailcensus.facts.known_keys import KnownKeys
 
@@ -73,7 +73,7 @@ class KeyChecker:
     def __init__(self, known: KnownKeys, blocklist: Blocklist | None) -> None:
         self._known = known
         self._blocklist = blocklist
-        lists = [known.identity, blocklist.identity if blocklist else "no badkeys blocklist"]
+        lists = [known.identity, blocklist.identity if blocklist else NO_BLOCKLIST]
         self.identity = "; ".join([SOURCE, *lists])
 
     def check(self, spki_sha256: str, spki_der: bytes, algorithm: str, bits: int | None) -> Checked:

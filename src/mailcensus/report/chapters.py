@@ -87,6 +87,13 @@ CHAPTERS = (
         figure="cluster_sizes",
     ),
     ChapterSpec(
+        "weak",
+        "Weak and known keys",
+        "Keys whose private half anybody can have, or that are too short, among the keys that were looked at; and "
+        "certificates that products bring along. Factors are named by their hash and never told.",
+        ("key_findings", "weak_keys", "default_certificates"),
+    ),
+    ChapterSpec(
         "noise",
         "Noise",
         "Some addresses answer on any port: middleboxes, tarpits. How many of those that answered are such is "
@@ -128,6 +135,14 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "clusters": (
         *("cluster", "hosts", "machines", "ases", "countries", "kind", "keys", "ssh_keys", "tls_keys"),
         *("services", "first_ip", "largest_key_hosts", "wildcard_certificates", "common_names"),
+    ),
+    "key_findings": (
+        *("finding", "severity", "meaning", "keys", "keys_checked", "share", "hosts", "share_of_hosts"),
+        "services",
+    ),
+    "weak_keys": (
+        *("spki_sha256", "severity", "findings", "keys_sharing", "algorithm", "bits", "hosts", "services"),
+        *("cluster", "evidence"),
     ),
     "cross_protocol": (
         *("spki_sha256", "reading", "ssh_hosts", "tls_hosts", "both_hosts", "services", "algorithm", "bits"),
