@@ -78,9 +78,8 @@ def main() -> None:
                     f"{count:,} chains by two stores {told}: {seconds:.1f} s, {2 * count / seconds:,.0f} verdicts/s"
                 )
                 print(f"  one store, a million chains: {seconds / (2 * count) * 1e6 / 60:.1f} min")
-    print(
-        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB of the process that hands out the work"
-    )
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak_mb:.0f} MB of the process that hands out the work")
 
 
 if __name__ == "__main__":
