@@ -18,6 +18,7 @@ from mailcensus.wire.tls.observer import ocsp_status
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.protection import AEAD_CIPHERS, Protection, Protection12, Protection13
 from mailcensus.wire.tls.records import MessageReader, RecordReader
+from mailcensus.wire.tls.schedule import Secret
 from mailcensus.wire.tls.session import Session
 from mailcensus.wire.tls.shares import KeyPairs
 from mailcensus.wire.tls.sslv2 import Sslv2Session
@@ -176,7 +177,7 @@ def _protection(choice: int) -> Protection:
         version, etm = (0x0301, 0x0303)[choice & 1], bool(choice & 2)
         return CbcProtection(suite, version, bytes(mac_bytes(suite)), key, iv, encrypt_then_mac=etm)
     if suite.key_exchange == "TLS13":
-        return Protection13(suite, bytes(32))
+        return Protection13(suite, Secret(suite.prf_hash, bytes(32)))
     return Protection12(suite, key, bytes(12 if suite.cipher == "CHACHA20_POLY1305" else 4))
 
 
