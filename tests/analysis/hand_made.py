@@ -26,6 +26,7 @@ from mailcensus.model import (
     Tls,
     TlsMode,
 )
+from mailcensus.model.chain import Chain
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 RUN = "2026-11-22T01-02-03Z-0000"
@@ -71,7 +72,9 @@ def named(text: str) -> str:
 
 
 @contextmanager
-def evidence_of(*servers: Server, enumerations: Iterable[Enumeration] = ()) -> Iterator[Evidence]:
+def evidence_of(
+    *servers: Server, enumerations: Iterable[Enumeration] = (), chains: Iterable[Chain] = ()
+) -> Iterator[Evidence]:
     """The evidence of a run that found these."""
     with TemporaryDirectory() as directory:
         data = Path(directory)
@@ -86,6 +89,7 @@ def evidence_of(*servers: Server, enumerations: Iterable[Enumeration] = ()) -> I
             [Key(spki_sha256=named(key), algorithm=kind, spki_der=b"") for key, kind in keys.items()],
         )  # fmt: skip
         _write(data, "enumerations", Enumeration, list(enumerations))
+        _write(data, "chains", Chain, list(chains))
         yield gather(Dataset(data))
 
 

@@ -16,6 +16,7 @@ from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.blast_radius import without_forward_secrecy
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.model import Enumeration, Outcome
+from mailcensus.model.chain import Chain, ChainStatus
 
 SPEC = next(spec for spec in TABLES if spec.name == "blast_radius")
 RSA_TRANSPORT, ECDHE = 0x009C, 0xC02F
@@ -59,10 +60,26 @@ ENUMERATIONS = [
 ]
 
 
+def chain(leaf: Leaf, status: ChainStatus, store: str = "mozilla") -> Chain:
+    return Chain(
+        chain_id="c", leaf_sha256=leaf.sha256, sent=1, root_store=store, store_date=NOW.date(), store_sha256="s", at=NOW,
+        holds_from=None, holds_until=None, status=status,
+    )  # fmt: skip
+
+
+CHAINS = [
+    chain(NEW, ChainStatus.EXPIRED),
+    chain(NEW, ChainStatus.VALID),
+    chain(OLD, ChainStatus.SELF_SIGNED),
+    chain(OLD, ChainStatus.VALID, store="own-roots.pem"),
+    chain(EDDSA, ChainStatus.VALID, store="own-roots.pem"),
+]
+
+
 @pytest.fixture(scope="module")
 def rows() -> Iterator[dict[str, dict[str, Any]]]:
     keys = {named(key): key for key in ("old", "new", "eddsa", "ssh", "listed", "taken")}
-    with evidence_of(*SERVERS, enumerations=ENUMERATIONS) as evidence:
+    with evidence_of(*SERVERS, enumerations=ENUMERATIONS, chains=CHAINS) as evidence:
         yield {keys[row["spki_sha256"]]: row for row in rows_of(SPEC, evidence).to_pylist()}
 
 
@@ -78,8 +95,11 @@ def test_key_transport_lets_recorded_traffic_be_read(rows: dict[str, dict[str, A
     assert [rows[key]["transport_hosts"] for key in ("old", "taken", "new")] == [2, 1, 0]
 
 
-def test_trust_is_unknown_until_chains_are_checked(rows: dict[str, dict[str, Any]]) -> None:
-    assert {row["trusted"] for row in rows.values()} == {None}
+def test_trust_is_what_the_chains_say_by_mozillas_roots_and_unknown_without(
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    trusted = {key: row["trusted"] for key, row in rows.items()}
+    assert trusted == {"new": True, "old": False, "eddsa": None, "ssh": None, "listed": None, "taken": None}
 
 
 def test_hosts_names_networks_countries_and_services_are_those_that_show_it(
@@ -95,7 +115,7 @@ def test_hosts_names_networks_countries_and_services_are_those_that_show_it(
 
 def test_ranks_follow_the_stated_score(rows: dict[str, dict[str, Any]]) -> None:
     scores = {key: row["score"] for key, row in rows.items()}
-    assert scores == {"new": 4 * 2, "ssh": 2 * 3, "old": 2 * 2, "taken": 2 * 2, "listed": 2, "eddsa": 2}
+    assert scores == {"new": 4 * 3, "ssh": 2 * 3, "old": 2 * 2, "taken": 2 * 2, "listed": 2, "eddsa": 2}
     ordered = sorted(rows.values(), key=lambda row: (-row["score"], -row["hosts"], row["spki_sha256"]))
     assert [row["rank"] for row in ordered] == [1, 2, 3, 4, 5, 6]
 

@@ -238,6 +238,18 @@ def test_the_report_shows_exactly_the_clusters_that_shared_keys_make(
         assert all(mail_hosts[host].address in cluster_page for host in hosts)
 
 
+def test_the_report_reads_why_these_hosts_share_keys(study: Path, mail_hosts: dict[str, MailHost]) -> None:
+    alpha = mail_hosts["mx3"].identities["smtp"].spki_sha256
+    delta = spki_sha256(mail_hosts["mx1"].ssh_host_keys[0])
+    iota = mail_hosts["mx5"].identities["smtp"].spki_sha256
+    keys = {row["spki_sha256"]: row["reading"] for row in _report_table(study, "key_causes")}
+    # One SSH host key under two names is a copied machine; one key in certificates of different names was put there.
+    assert keys == {alpha: "one_operator", delta: "cloned_image", iota: "one_operator"}
+    clusters = {row["cluster"]: row["reading"] for row in _report_table(study, "cluster_causes")}
+    assert clusters == {"1": "mixed", "2": "one_operator"}
+    assert _report_table(study, "machines") == []
+
+
 def test_the_report_shows_the_keys_that_serve_ssh_and_tls_on_one_host_and_across_hosts(
     study: Path, mail_hosts: dict[str, MailHost]
 ) -> None:

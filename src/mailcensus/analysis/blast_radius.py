@@ -24,11 +24,12 @@ from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.host_notes import UNKNOWN, HostNotes, host_notes
 from mailcensus.analysis.masks import named
 from mailcensus.dataset.tables import of_run
-from mailcensus.model import TABLES, Column
+from mailcensus.model import Column
+from mailcensus.model.chain import ChainStatus
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 
-TRUSTED = "valid"
-"""Status of a chain that clients accept."""
+BROWSERS = "mozilla"
+"""The root store whose verdict counts."""
 _NO_TRANSPORT = ("ed25519", "ed448", "dsa")
 """Keys that can only sign."""
 
@@ -72,9 +73,7 @@ class BlastRadiusRow:
     ]
     trusted: Annotated[
         bool | None,
-        Column(
-            "a certificate with the key chains to a root that clients trust; null: no chain of it was checked"
-        ),
+        Column("a certificate with the key is valid by Mozilla's roots; null: no chain of it was checked"),
     ]
 
 
@@ -155,11 +154,10 @@ def _enumerated(evidence: Evidence, suites: tuple[int, ...]) -> ibis.Table:
 
 def _trust(evidence: Evidence) -> ibis.Table:
     """Per key with a checked chain: key, trusted."""
-    if "chains" not in TABLES:
-        return evidence.certificates.filter(False).select("key", trusted=ibis.null("boolean"))
     chains = evidence.dataset.table("chains")
+    chains = chains.filter(chains.root_store == BROWSERS)
     verdicts = chains.group_by(certificate_sha256=chains.leaf_sha256).agg(
-        trusted=(chains.status == TRUSTED).any()
+        trusted=(chains.status == str(ChainStatus.VALID)).any()
     )
     each = evidence.certificates.join(verdicts, "certificate_sha256")
     return each.group_by("key").agg(trusted=each.trusted.any())

@@ -87,6 +87,13 @@ CHAPTERS = (
         figure="cluster_sizes",
     ),
     ChapterSpec(
+        "causes",
+        "Why keys are shared",
+        "Readings of shared keys and clusters by stated rules, each with its evidence; what a leak of each key would "
+        "expose; and which addresses are inferred to be one machine. A reading is not a proof.",
+        ("cause_summary", "cluster_causes", "key_causes", "blast_radius", "machines", "machine_hosts"),
+    ),
+    ChapterSpec(
         "weak",
         "Weak and known keys",
         "Keys whose private half anybody can have, or that are too short, among the keys that were looked at; and "
@@ -135,6 +142,19 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "clusters": (
         *("cluster", "hosts", "machines", "ases", "countries", "kind", "keys", "ssh_keys", "tls_keys"),
         *("services", "first_ip", "largest_key_hosts", "wildcard_certificates", "common_names"),
+    ),
+    "cause_summary": (
+        *("reading", "meaning", "clusters", "hosts", "share", "share_of_sharing", "machines", "keys"),
+        *("high", "medium", "low"),
+    ),
+    "cluster_causes": ("cluster", "reading", "confidence", "hosts", "machines", "readings", "supports"),
+    "key_causes": (
+        *("spki_sha256", "cluster", "reading", "confidence", "hosts", "machines", "asns", "names", "domains"),
+        *("ssh_keys", "certificates", "supports"),
+    ),
+    "blast_radius": (
+        *("rank", "score", "spki_sha256", "cluster", "reading", "hosts", "machines", "names", "asns"),
+        *("countries", "services", "decryption", "trusted"),
     ),
     "key_findings": (
         *("finding", "severity", "meaning", "keys", "keys_checked", "share", "hosts", "share_of_hosts"),
