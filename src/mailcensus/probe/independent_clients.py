@@ -252,7 +252,7 @@ async def _run(command: list[str], timeout_s: float) -> _Said:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await process.communicate()  # what the pipes still hold; they end now, and with them the transport
     return _Said(bytes(out), bytes(errors), hung)
 
 
