@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mailcensus.analysis.analyse import write_tables
 from mailcensus.analysis.csv_lists import flat, joined
+from mailcensus.analysis.writing import write_tables
 from mailcensus.report.csv_files import write_table
 
 LISTS = pa.table(

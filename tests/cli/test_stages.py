@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from mailcensus.analysis.analyse import read_tables
+from mailcensus.analysis.writing import read_tables
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.truth import truth_of

@@ -76,6 +76,6 @@ def _is_current(study: Study, page: Path) -> bool:
 
 def _summary(study: Study) -> dict[str, object]:
     """Headline numbers by name, from the tables on disk."""
-    from mailcensus.analysis.analyse import read_tables
+    from mailcensus.analysis.writing import read_tables
 
     return {row["name"]: row["value"] for row in read_tables(study.analysis)["summary"].to_pylist()}

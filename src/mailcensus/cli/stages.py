@@ -173,7 +173,8 @@ def _judge_chains(study: Study, run: CurrentRun, quiet: bool) -> bool:
 
 def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:
     """Analyse what there is, and write the tables."""
-    from mailcensus.analysis.analyse import analyse, write_tables
+    from mailcensus.analysis.analyse import analyse
+    from mailcensus.analysis.writing import write_tables
     from mailcensus.dataset.left_out import dataset_of
 
     with waiting("analyse", quiet=quiet):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mailcensus.analysis.csv_lists import joined
+from mailcensus.analysis.writing import write_csv
 from mailcensus.report.visible import csv_cell
 
 Value = str | int | float | bool | datetime | Sequence[str | int] | None
@@ -20,7 +21,8 @@ _BATCH_ROWS = 10_000
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write every row of a table, with its column names as header."""
-    write_rows(path, table.column_names, rows_of(table))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_csv(path, table)
 
 
 def rows_of(table: pa.Table) -> Iterable[tuple[Value, ...]]:

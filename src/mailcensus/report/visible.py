@@ -12,16 +12,14 @@ Greetings, certificate names and PTRs are written by strangers. Three places can
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 
 from markupsafe import Markup, escape
 
+from mailcensus.analysis.csv_text import csv_cell
 from mailcensus.wire.visible import escaped, is_hidden, visible
 
 __all__ = ["csv_cell", "script_json", "visible", "visible_html"]
-
-_FORMULA_START = re.compile(r"^\s*[=+\-@\t\r＝＋－＠]")
 
 
 def visible_html(text: str) -> Markup:
@@ -29,15 +27,6 @@ def visible_html(text: str) -> Markup:
     if text.isascii() and text.isprintable():
         return escape(text)
     return Markup("").join(_marked(character) for character in text)
-
-
-def csv_cell(text: str) -> str:
-    """The text for one CSV cell: visible, and with an apostrophe before anything that starts a formula.
-
-    Formula characters are = + - @ tab and carriage return, and the full-width forms some spreadsheets accept.
-    """
-    shown = visible(text)
-    return f"'{shown}" if _FORMULA_START.match(text) else shown
 
 
 def script_json(value: object) -> Markup:
