@@ -16,7 +16,8 @@ from mailcensus.model import Column, schema_of
 
 VALID, ISSUED = "valid", "not_self_issued"
 ISSUERS_MAX = 1_000
-_ORGANISATION = re.compile(r"(?:^|[,+])O=((?:\\.|[^\\,+])*)", re.DOTALL)
+_PARTS = re.compile(r"((?:\\.?|[^\\,+])*)(?:[,+]|$)", re.DOTALL)
+"""Attributes of a name, RFC 4514 section 2: commas and plus signs part them unless they are escaped."""
 _ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
@@ -58,10 +59,10 @@ class MarketRow:
 
 def organisation_of(name: str | None) -> str:
     """The organisation in a name as RFC 4514 writes it, escapes undone; else the name itself."""
-    found = _ORGANISATION.search(name or "")
-    if found is None or not found[1]:
+    found = next((part[1][2:] for part in _PARTS.finditer(name or "") if part[1].startswith("O=")), "")
+    if not found:
         return name or ""
-    plain = _ESCAPED.sub(_unescaped, found[1].encode("utf-8", "surrogateescape"))
+    plain = _ESCAPED.sub(_unescaped, found.encode("utf-8", "surrogateescape"))
     return plain.decode("utf-8", "replace")
 
 

@@ -229,8 +229,8 @@ POSTURE_TABLES: tuple[TableSpec, ...] = (
     TableSpec(
         "certificate_lifetimes",
         "Lifetimes and ages of certificates",
-        "Different leafs whose validity is known, at the first handshake that showed them. Limits are those of the "
-        "CA/Browser Forum on the day a leaf begins; before July 2012 there was none.",
+        "Different leafs whose validity is known, at the first handshake that showed them. Shares are of these, and of "
+        "those that begin when the CA/Browser Forum had a limit (since July 2012), held against that of their day.",
         certificates.LifetimeRow,
         certificates.certificate_lifetimes,
     ),
