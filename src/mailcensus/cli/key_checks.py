@@ -9,10 +9,26 @@ from typing import TYPE_CHECKING
 
 from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.dataset.run import CurrentRun
-from mailcensus.study import Study
+from mailcensus.facts.blocklist import Blocklist
+from mailcensus.study import Study, StudyError
 
 if TYPE_CHECKING:
     from mailcensus.facts.check_keys import KeyProgress
+
+
+def check_key_lists(study: Study) -> None:
+    """Find out early that a list of keys or certificates is not there.
+
+    Raises:
+        StudyError: it is not there, or no such list.
+    """
+    wanted = study.settings.facts
+    if wanted.key_blocklist is not None:
+        Blocklist(study.path(wanted.key_blocklist))
+    if wanted.default_certificates is not None and not study.path(wanted.default_certificates).is_file():
+        raise StudyError(
+            f"{study.path(wanted.default_certificates)}: not found; mend facts.default_certificates"
+        )
 
 
 def run_key_checks(study: Study, run: CurrentRun, *, quiet: bool) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailcensus.cli.json_lines import print_json
-from mailcensus.cli.key_checks import run_key_checks
+from mailcensus.cli.key_checks import check_key_lists, run_key_checks
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.preflight import preflight_of_run
 from mailcensus.cli.stages import (
@@ -47,6 +47,7 @@ def run(
     beside it, remove data/run.json.
     """
     study = open_study(directory)
+    check_key_lists(study)
     with current_run(study) as current:
         if not without_preflight and is_anything_left(current):
             preflight_of_run(study, current, quiet=quiet)
