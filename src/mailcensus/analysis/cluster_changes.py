@@ -48,7 +48,7 @@ WITH fates AS (
 ), known AS (
     SELECT f.run, f.host, bool_and(fate IN ('there', 'absent')) AS known, bool_or(s.key IS NOT NULL) AS there
     FROM fates f LEFT JOIN (SELECT DISTINCT run, host, key FROM sightings) s
-        ON s.run = 1 - f.run AND (s.host, s.key) = (f.host, f.key) GROUP BY f.run, f.host
+        ON s.run = 1 - f.run AND s.host = f.host AND s.key = f.key GROUP BY f.run, f.host
 )
 SELECT part, run, host, known, there FROM members JOIN cluster_parts USING (run, cluster) JOIN known USING (run, host)
 """

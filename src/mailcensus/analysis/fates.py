@@ -17,12 +17,13 @@ SELECT s.host, s.service, s.key, s.kind,
          WHEN a.host IS NULL AND swept.host IS NOT NULL THEN 'silent'
          ELSE 'not_asked' END AS fate
 FROM sightings s
-LEFT JOIN sightings there ON there.run = {other} AND (there.host, there.service, there.key) = (s.host, s.service, s.key)
+LEFT JOIN sightings there
+    ON there.run = {other} AND there.host = s.host AND there.service = s.service AND there.key = s.key
 LEFT JOIN (SELECT DISTINCT host, service, kind FROM sightings WHERE run = {other}) alike
-    ON (alike.host, alike.service, alike.kind) = (s.host, s.service, s.kind)
+    ON alike.host = s.host AND alike.service = s.service AND alike.kind = s.kind
 LEFT JOIN (SELECT DISTINCT host, service FROM sightings WHERE run = {other}) other
-    ON (other.host, other.service) = (s.host, s.service)
-LEFT JOIN places p ON p.run = {other} AND (p.host, p.service) = (s.host, s.service)
+    ON other.host = s.host AND other.service = s.service
+LEFT JOIN places p ON p.run = {other} AND p.host = s.host AND p.service = s.service
 LEFT JOIN asked a ON a.run = {other} AND a.host = s.host
 LEFT JOIN swept_{other} swept ON swept.host = s.host
 WHERE s.run = {run}

@@ -14,6 +14,7 @@ from mailcensus import __version__
 from mailcensus.cli import (
     analyse,
     collect,
+    cross,
     demo,
     diff,
     discover,
@@ -59,6 +60,7 @@ APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study
 )
 APP.command(epilog=example("mailcensus report study"))(report.report)
 APP.command(epilog=example("mailcensus diff study-2025 study-2026 --out diff"))(diff.diff)
+APP.command(epilog=example("mailcensus cross ireland estonia --out cross"))(cross.cross)
 APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
 APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
