@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from chain_studies import Seen, put, study_of
 from mailcensus.analysis.chain_status import chain_status
 from mailcensus.analysis.name_matches import name_matches
@@ -51,6 +53,7 @@ def test_every_host_has_the_status_of_its_chain_at_its_time_by_each_store(tmp_pa
     assert not any(row["trusted"] for row in rows if row["root_store"] == "mozilla")
 
 
+@pytest.mark.slow
 def test_chain_ids_of_sql_and_python_are_the_same(tmp_path: Path) -> None:
     dataset, run_id = dataset_of(study_of(tmp_path), [Seen(CHAINS[1].certificates)])
     (row,) = chain_status(dataset, run_id).to_pyarrow().to_pylist()
@@ -58,6 +61,7 @@ def test_chain_ids_of_sql_and_python_are_the_same(tmp_path: Path) -> None:
     assert row["chain_id"] == chain_id(grab["tls"]["chain"])
 
 
+@pytest.mark.slow
 def test_names_match_as_the_rules_for_one_name_say(tmp_path: Path) -> None:
     root = WORLD.root("trusted root")
     presented = ("mx.example.org", "*.example.org", "*.org", "other.example")

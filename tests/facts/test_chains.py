@@ -63,6 +63,7 @@ def test_a_chain_seen_before_and_after_its_end_has_a_row_for_each_time_to_the_se
     assert len(spans) == len(rows(study)) == 3
 
 
+@pytest.mark.slow
 def test_only_what_is_new_or_was_seen_outside_its_span_is_judged_again(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     valid = CHAINS[0].certificates
@@ -78,6 +79,7 @@ def test_only_what_is_new_or_was_seen_outside_its_span_is_judged_again(tmp_path:
     assert [status for _, status in after] == ["valid", "expired"]
 
 
+@pytest.mark.slow
 def test_an_intermediate_seen_later_completes_a_chain_that_was_broken(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     broken = next(chain for chain in CHAINS if chain.kind == "broken")
@@ -88,6 +90,7 @@ def test_an_intermediate_seen_later_completes_a_chain_that_was_broken(tmp_path: 
     assert found == {sha256(broken.certificates[0]): True, sha256(CHAINS[0].certificates[0]): None}
 
 
+@pytest.mark.slow
 def test_each_store_has_a_verdict_of_its_own_and_a_changed_store_judges_beside_the_old(
     tmp_path: Path,
 ) -> None:

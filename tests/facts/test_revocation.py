@@ -40,6 +40,7 @@ def crl(
     return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -66,6 +67,7 @@ def test_a_list_that_the_issuer_signed_and_that_is_in_force_says(
         assert (row["revoked_at"], row["revocation_reason"]) == (AT - 3 * DAY, "keyCompromise")
 
 
+@pytest.mark.slow
 def test_lists_that_changed_are_read_again_and_none_is_null(tmp_path: Path) -> None:
     study = study_of(tmp_path)
     judged(study, [Seen(CHAIN)])
