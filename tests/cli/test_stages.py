@@ -97,6 +97,8 @@ def test_the_stages_one_by_one(
     monkeypatch.setattr("mailcensus.cli.analyse.run_analysis", lambda *_, **__: made)
     printed = mailcensus("analyse", study, "--table", "clusters", "--json").json
     assert len(printed) == clusters
+    assert mailcensus("analyse", study, "--table", "clusters", "--csv").out.startswith('"cluster","hosts",')
+    assert r"\caption{Clusters." in mailcensus("analyse", study, "--table", "clusters", "--latex").out
     everything = mailcensus("analyse", study, "--json").json
     assert [line["row"] for line in everything if line["table"] == "clusters"] == printed
     with (study / "data" / "analysis" / "clusters.csv").open() as file:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailcensus.analysis.table_reference import table_reference
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.model.outcome_reference import meanings_of, outcome_reference
 from mailcensus.study import Settings
@@ -21,6 +22,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
     [
         ("hello-profiles.md", "mailcensus.wire.tls.hello_reference", hello_reference),
         ("outcomes.md", "mailcensus.model.outcome_reference", outcome_reference),
+        ("tables.md", "mailcensus.analysis.table_reference", table_reference),
         ("services.md", "mailcensus.wire.services_reference", services_reference),
     ],
 )

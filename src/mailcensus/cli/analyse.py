@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import io
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +18,9 @@ from mailcensus.dataset.run import StageState
 from mailcensus.probe.collect import STAGE
 from mailcensus.study import Study, StudyError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 def analyse(
     directory: StudyDirectory,
@@ -22,6 +28,8 @@ def analyse(
         str | None, typer.Option(metavar="NAME", help="Print this table. [default: summary]")
     ] = None,
     as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX, for a paper.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Work out all tables, write them to data/analysis and print one.
@@ -29,6 +37,8 @@ def analyse(
     Tables are of the newest run, each as Parquet and as CSV. With --json the rows of the table are printed as JSON
     lines; without --table those of all tables, each as {"table": ..., "row": ...}.
     """
+    if as_json + as_csv + as_latex > 1:
+        raise StudyError("--json, --csv and --latex: give one of them")
     from mailcensus.analysis.catalogue import TABLES  # here, for what it imports: see stages
 
     study = Study.open(directory)
@@ -41,6 +51,9 @@ def analyse(
     tables = run_analysis(study, quiet=quiet)
     if state is StageState.RUNNING:
         say("collection is not complete; the tables are of what there is so far")
+    if as_csv or as_latex:
+        _print_file(tables, table or "summary", as_latex=as_latex)
+        return
     if not as_json:
         shown = tables[table or "summary"]
         print_table(shown.column_names, (row.values() for row in shown.to_pylist()))
@@ -49,3 +62,18 @@ def analyse(
     for name in [table] if table else names:
         for row in tables[name].to_pylist():
             print_json(row if table else {"table": name, "row": row})
+
+
+def _print_file(tables: Mapping[str, pa.Table], name: str, *, as_latex: bool) -> None:
+    from mailcensus.analysis.catalogue import TABLES
+    from mailcensus.analysis.writing import write_csv
+    from mailcensus.report.chapters import SHOWN_COLUMNS
+    from mailcensus.report.latex import latex_table
+
+    if as_latex:
+        (spec,) = (spec for spec in TABLES if spec.name == name)
+        sys.stdout.write(latex_table(spec, tables[name], SHOWN_COLUMNS.get(name)))
+        return
+    text = io.BytesIO()
+    write_csv(text, tables[name])
+    sys.stdout.write(text.getvalue().decode())
