@@ -4,6 +4,7 @@ The queries share nothing with the analyses. `all` is one more service, in which
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from random_posture import write
 
 from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.chain_status import chain_status
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.posture.ciphers import class_of
 from mailcensus.analysis.posture.issuers import organisation_of
@@ -368,6 +370,15 @@ def test_services_are_rows_in_the_order_of_the_services_table_with_all_of_them_l
         order = list(dict.fromkeys(table["service"].to_pylist()))
         by_port = sorted((s for s in order if s != "all"), key=lambda s: SERVICE_BY_NAME[s].port)
         assert order == by_port + ["all"] * ("all" in order), name
+
+
+def test_verdicts_are_those_of_the_table_by_host_and_service(found: Found) -> None:
+    _, evidence, tables = found
+    by_host = chain_status(evidence.dataset, evidence.run_id).select("service", "root_store", "status")
+    expected = Counter(tuple(row.values()) for row in by_host.to_pyarrow().to_pylist())
+    counted = tables["chain_statuses"].to_pylist()
+    rows = {(row["service"], row["root_store"], row["status"]): row["handshakes"] for row in counted}
+    assert {key: count for key, count in rows.items() if key[0] != "all" and count} == expected
 
 
 def test_shares_of_a_service_add_up_to_one(found: Found) -> None:

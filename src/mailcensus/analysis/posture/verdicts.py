@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ibis
 
+from mailcensus.analysis.chain_status import newest_verdicts
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.tls_grabs import numbered_chains, tls_grabs
 from mailcensus.model import ChainStatus
@@ -54,7 +55,7 @@ def judged_chains(evidence: Evidence) -> ibis.Table:
     """
 
     def judged() -> ibis.Table:
-        rows = _newest(evidence.dataset.table("chains")).join(numbered_chains(evidence), "chain_id")
+        rows = newest_verdicts(evidence.dataset.table("chains")).join(numbered_chains(evidence), "chain_id")
         rows = rows.select(
             "chain", "root_store", "store_date", "root_issued_leaf", "errors",
             holds_from=rows.holds_from.fill_null(_EVER),
@@ -102,15 +103,6 @@ def leaf_verdicts(evidence: Evidence) -> ibis.Table:
         return evidence.dataset.put("leaf_verdicts", found)
 
     return evidence.once("leaf_verdicts", worked_out)
-
-
-def _newest(chains: ibis.Table) -> ibis.Table:
-    """Of each store the rows of its newest state."""
-    states = chains.group_by("root_store").agg(
-        newest=chains.store_sha256.argmax(ibis.struct({"a": chains.store_date, "b": chains.store_sha256}))
-    )
-    rows = chains.join(states, "root_store")
-    return rows.filter(rows.store_sha256 == rows.newest)
 
 
 def _wrong(rows: ibis.Table) -> ibis.Table:
