@@ -25,6 +25,7 @@ _FEATURED = {
     "hosts_reusing": "hosts with one key on several services",
     "hosts_cross_protocol": "hosts with one key for SSH and TLS",
     "keys_cross_protocol": "keys used by SSH and by TLS",
+    "keys_compromised": "keys whose private half anybody can have",
 }
 """Numbers of the first screen and what they are called there; the CSV file has the others too."""
 _OF_SAMPLES = "hits_estimated"
@@ -34,6 +35,7 @@ _DENOMINATORS = {
     "hosts_connected": "hosts that took a connection",
     "hosts_ssh_and_tls": "hosts showing keys by SSH and by TLS",
     "hosts_sharing": "hosts sharing a key",
+    "keys_checked": "keys looked over",
 }
 
 
@@ -90,7 +92,7 @@ def _headline(row: Mapping[str, Any], more: str) -> Headline:
         value=_count(value),
         of=of + more,
         definition=_sentence_case(row["definition"]),
-        serious=row["name"] in (_SERIOUS, "keys_cross_protocol") and bool(value),
+        serious=row["name"] in (_SERIOUS, "keys_cross_protocol", "keys_compromised") and bool(value),
     )
 
 
