@@ -6,8 +6,8 @@ such callback. Further objections are found by asking again:
 1. as it is, at the time of the grab. No objection: OpenSSL's own path, and done.
 2. Where it objects to a time: again without regard to time.
 3. Where it finds no issuer, or a root that it does not trust: again, trusting the last certificate it came to.
-4. Times, key usage and signatures of what the path has besides are looked at one by one, with our own walk where OpenSSL gives
-   no path. Security levels (keys, digests) are always ours: the binding cannot ask for a level.
+4. Times, key usage and signatures of what the path has besides are looked at one by one, with our own walk where
+   OpenSSL gives no path. Security levels (keys, digests) are always ours: the binding cannot ask for a level.
 
 The first objection of OpenSSL decides the status. Purposes (extended key usage) and host names are not part of it,
 as with `openssl verify`.
