@@ -32,6 +32,7 @@ from mailcensus.analysis import (
     within_host,
 )
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
+from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.table_spec import TableSpec
 
 __all__ = ["TABLES", "TableSpec"]
@@ -382,4 +383,5 @@ TABLES: tuple[TableSpec, ...] = (
         vantage.pauses,
     ),
     *POSTURE_TABLES,
+    *PROTECTION_TABLES,
 )

@@ -1,0 +1,97 @@
+"""Tables of authentication, hygiene and what servers take, asked again of the Parquet files in plain SQL."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from random_logins import write
+
+from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.catalogue import TABLES
+from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.dataset.tables import Dataset
+
+pytestmark = pytest.mark.slow
+
+SPECS = {spec.name: spec for spec in TABLES}
+
+BASE = """
+CREATE TABLE final AS SELECT * FROM '{data}/grabs/*.parquet' WHERE run_id = '2026-11-22T01-02-03Z-0000'
+    QUALIFY row_number() OVER (PARTITION BY ip, service ORDER BY attempt DESC) = 1;
+CREATE TABLE sides AS
+    SELECT service, 'before' AS side, ip, auth_before AS raw, capabilities_before AS caps, protocol, starttls_offered
+        FROM final WHERE tls_mode <> 'implicit' AND stage <> 'connect' AND protocol IN ('smtp', 'imap', 'pop3', 'xmpp')
+    UNION ALL SELECT service, 'after', ip, auth_after, capabilities_after, protocol, starttls_offered
+        FROM final WHERE tls.version IS NOT NULL AND protocol IN ('smtp', 'imap', 'pop3', 'xmpp');
+CREATE TABLE logins AS SELECT *, list_transform(raw, lambda n: upper(n)) AS auth,
+    protocol = 'imap' AND list_contains(list_transform(caps, lambda c: upper(c)), 'LOGINDISABLED') AS disabled,
+    list_filter(list_transform(raw, lambda n: upper(n)), lambda n: n IN ('PLAIN', 'LOGIN', 'USER')) AS clear
+    FROM sides;
+CREATE TABLE offering AS SELECT service, side, count(*) AS o FROM logins WHERE len(auth) > 0 GROUP BY ALL;
+CREATE TABLE said AS SELECT service, side, count(auth) AS k, count(*) - count(auth) AS u FROM logins GROUP BY ALL;
+"""
+
+QUERIES: dict[str, tuple[str, str]] = {
+    "auth_mechanisms": (
+        "service side mechanism hosts offering share known known_share unknown kind",
+        """SELECT service, side, m, count(DISTINCT ip) AS h, o, h / o, k, h / k, u,
+            CASE WHEN m IN ('PLAIN', 'LOGIN', 'USER') THEN 'plain_text' WHEN m IN ('APOP', 'CRAM-MD5', 'SCRAM-SHA-1')
+            THEN 'challenge' WHEN m = 'EXTERNAL' THEN 'external' ELSE 'unknown' END
+        FROM (SELECT service, side, ip, unnest(auth) AS m FROM logins) JOIN offering USING (service, side)
+        JOIN said USING (service, side) GROUP BY service, side, m, o, k, u""",
+    ),
+    "auth_combinations": (
+        "service side mechanisms plain_only plain_first hosts offering share",
+        """SELECT service, side, array_to_string(auth, ','), len(clear) = len(auth),
+            coalesce(auth[1] = clear[1], false),
+            count(*) AS h, o, h / o FROM logins JOIN offering USING (service, side) WHERE len(auth) > 0
+            GROUP BY service, side, auth, clear, o""",
+    ),
+    "auth_plain_text": (
+        "service side known offering offering_share plain plain_share plain_only plain_only_share plain_first "
+        "plain_first_share login_known login_disabled login_disabled_share unknown",
+        """SELECT service, side, count(auth) AS k, count(*) FILTER (len(auth) > 0) AS o, o / k,
+            count(*) FILTER (len(clear) > 0) AS p, p / o, count(*) FILTER (len(clear) = len(auth) AND len(auth) > 0)
+                AS po, po / o, count(*) FILTER (auth[1] = clear[1]) AS pf, pf / o,
+            count(auth) FILTER (protocol = 'imap') AS lk, count(*) FILTER (disabled AND auth IS NOT NULL) AS ld,
+            CASE WHEN lk > 0 THEN ld / lk END, count(*) - count(auth) FROM logins GROUP BY service, side""",
+    ),
+}  # fmt: skip
+
+Found = tuple[Any, Evidence]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    data = tmp_path_factory.mktemp("protection")
+    write(data, 2016)
+    connection = duckdb.connect()
+    connection.execute(BASE.format(data=data))
+    return connection, gather(Dataset(data))
+
+
+@pytest.mark.parametrize("name", list(QUERIES))
+def test_a_table_equals_plain_sql(found: Found, name: str) -> None:
+    connection, evidence = found
+    columns, query = QUERIES[name]
+    expected = connection.execute(query).fetchall()
+    rows = rows_of(SPECS[name], evidence).select(columns.split()).to_pylist()
+    assert rows, "a table without rows tests nothing"
+    assert sorted((plain(tuple(row.values())) for row in rows), key=repr) == sorted(
+        map(plain, expected), key=repr
+    )
+
+
+def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers as they compare: sums of floats end somewhere."""
+    return tuple(
+        value
+        if isinstance(value, str | list | None) or not hasattr(value, "__float__")
+        else round(float(value), 9)
+        for value in row
+    )
