@@ -23,6 +23,7 @@ from mailcensus.cli import (
     import_,
     init,
     lab,
+    lifetimes,
     population,
     ports,
     preflight,
@@ -61,6 +62,7 @@ APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study
 APP.command(epilog=example("mailcensus report study"))(report.report)
 APP.command(epilog=example("mailcensus diff study-2025 study-2026 --out diff"))(diff.diff)
 APP.command(epilog=example("mailcensus cross ireland estonia --out cross"))(cross.cross)
+APP.command(epilog=example("mailcensus lifetimes study-2024 study-2025 study-2026"))(lifetimes.lifetimes)
 APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
 APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
