@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ibis
+
 from mailcensus.analysis import (
     across_hosts,
     blast_radius,
@@ -31,11 +33,18 @@ from mailcensus.analysis import (
     ways,
     within_host,
 )
+from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.protection_tables import PROTECTION_TABLES
+from mailcensus.analysis.published.compare import PublishedValueRow, compare
 from mailcensus.analysis.table_spec import TableSpec
 
 __all__ = ["TABLES", "TableSpec"]
+
+
+def _published_values(evidence: Evidence) -> ibis.Table:
+    return compare(evidence, TABLES)
+
 
 TABLES: tuple[TableSpec, ...] = (
     TableSpec(
@@ -384,4 +393,12 @@ TABLES: tuple[TableSpec, ...] = (
     ),
     *POSTURE_TABLES,
     *PROTECTION_TABLES,
+    TableSpec(
+        "published_values",
+        "Published values beside ours",
+        "One row per number of a paper that one of these tables has too, with its source. Shares have the denominator "
+        "of the table's column; years and ways of measuring differ.",
+        PublishedValueRow,
+        _published_values,
+    ),
 )

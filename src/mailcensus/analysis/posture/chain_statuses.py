@@ -13,6 +13,7 @@ from mailcensus.analysis.posture.by_service import and_all, in_order, share
 from mailcensus.analysis.posture.leaves import leaves, over_services
 from mailcensus.analysis.posture.tls_grabs import tls_grabs
 from mailcensus.analysis.posture.verdicts import STATUSES, main_store, verdicts
+from mailcensus.analysis.published import Published, Source, beside
 from mailcensus.model import ChainStatus, Column
 
 
@@ -47,6 +48,8 @@ class CaPracticeRow:
     verifiable: Annotated[int, Column("different leafs whose chain this store finds valid")]
     root_issued: Annotated[int, Column("of verifiable: a root of the store signed the leaf itself")]
     root_issued_share: Annotated[float | None, Column("root_issued / verifiable")]
+    published: Published
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,7 @@ def ca_practice(evidence: Evidence) -> ibis.Table:
         root_issued_share=share(counts.root_issued, counts.verifiable),
         root_store=ibis.literal(main_store(evidence) or "", "string"),
     )
-    return in_order(evidence, rows)
+    return beside(in_order(evidence, rows), "ca_practice")
 
 
 def _alike(evidence: Evidence) -> ibis.Table:

@@ -11,6 +11,7 @@ import ibis
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import and_all, coded, in_order, names_of, shares_of
 from mailcensus.analysis.posture.tls_grabs import tls_grabs
+from mailcensus.analysis.published import Published, Source, beside
 from mailcensus.model import Column
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.codes import VERSIONS
@@ -44,6 +45,8 @@ class TlsVersionRow:
     handshakes: Annotated[int, Column("last grabs in which the server chose it")]
     known: Annotated[int, Column("last grabs on this service in which it chose any")]
     share: Annotated[float | None, Column("handshakes / known")]
+    published: Published
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,7 @@ def tls_versions(evidence: Evidence) -> ibis.Table:
     grabs = tls_grabs(evidence)
     counts = and_all(grabs.group_by("bit", "version").agg(handshakes=grabs.count()), "version")
     rows = coded(shares_of(counts, "handshakes", "known"), names_of(VERSIONS, "version"), "version")
-    return in_order(evidence, rows.rename(version="name"), "code")
+    return beside(in_order(evidence, rows.rename(version="name"), "code"), "tls_versions")
 
 
 def cipher_classes(evidence: Evidence) -> ibis.Table:

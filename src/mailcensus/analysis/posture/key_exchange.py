@@ -11,6 +11,7 @@ import ibis
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import and_all, coded, in_order, names_of, share, shares_of
 from mailcensus.analysis.posture.tls_grabs import texts_of, tls_grabs
+from mailcensus.analysis.published import Published, Source, beside
 from mailcensus.model import Column
 from mailcensus.wire.tls.codes import GROUPS, SIGNATURE_SCHEMES
 
@@ -55,6 +56,8 @@ class GroupRow:
     ]
     known: Annotated[int, Column("last grabs on this service in which the group is known")]
     share: Annotated[float | None, Column("handshakes / known")]
+    published: Published
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class DhSizeRow:
     handshakes: Annotated[int, Column("last grabs in which the server used such a prime")]
     known: Annotated[int, Column("last grabs on this service with Diffie-Hellman over a field of known size")]
     share: Annotated[float | None, Column("handshakes / known")]
+    published: Published
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,7 @@ def key_exchange_groups(evidence: Evidence) -> ibis.Table:
     rows = shares_of(and_all(counts, "group", "kind"), "handshakes", "of_kind", "kind")
     rows = shares_of(rows.rename(of_kind_share="share"), "handshakes", "known")
     named = coded(rows, names_of(GROUPS, "group"), "group").rename(group="name")
-    return in_order(evidence, named, ibis.desc("handshakes"), "code")
+    return beside(in_order(evidence, named, ibis.desc("handshakes"), "code"), "key_exchange_groups")
 
 
 def dh_sizes(evidence: Evidence) -> ibis.Table:
@@ -143,7 +148,8 @@ def dh_sizes(evidence: Evidence) -> ibis.Table:
     sizes = grabs.group.cast("int64").cases(*_FIELD_BITS.items(), else_=ibis.null("int64"))
     sized = grabs.select("bit", bits=ibis.coalesce(grabs.dh_bits.cast("int64"), sizes))
     counts = sized.filter(sized.bits.notnull()).group_by("bit", "bits").agg(handshakes=ibis._.count())
-    return in_order(evidence, shares_of(and_all(counts, "bits"), "handshakes", "known"), "bits")
+    rows = shares_of(and_all(counts, "bits"), "handshakes", "known")
+    return beside(in_order(evidence, rows, "bits"), "dh_sizes")
 
 
 def dh_primes(evidence: Evidence) -> ibis.Table:

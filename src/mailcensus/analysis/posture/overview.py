@@ -10,6 +10,7 @@ import ibis
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import share
 from mailcensus.analysis.posture.tls_grabs import texts_of, tls_grabs
+from mailcensus.analysis.published import Published, Source, beside
 from mailcensus.analysis.services import NOT_A_TLS_ANSWER
 from mailcensus.model import Column, Outcome, Stage, TlsMode
 
@@ -34,6 +35,8 @@ class TlsServiceRow:
         int, Column("certificates sent behind the first one, in all handshakes together")
     ]
     unique_intermediates: Annotated[int, Column("different ones among these")]
+    published: Published
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,8 @@ class StarttlsRow:
     upgrade_known: Annotated[int, Column("of supported: TLS began, or was refused or failed by the server")]
     upgraded: Annotated[int, Column("of upgrade_known: chose a TLS version")]
     upgraded_share: Annotated[float | None, Column("upgraded / upgrade_known")]
+    published: Published
+    source: Source
 
 
 def tls_services(evidence: Evidence) -> ibis.Table:
@@ -73,9 +78,10 @@ def tls_services(evidence: Evidence) -> ibis.Table:
     rows = rows.left_join(_unique_intermediates(evidence), "service").drop("service_right")
     counted = ("answering", "tls", "tls_known", "certificates", "intermediates", "unique_intermediates")
     rows = rows.mutate(**{name: rows[name].fill_null(0) for name in counted})
-    return rows.mutate(
+    rows = rows.mutate(
         tls_share=share(rows.tls, rows.answering), tls_known_share=share(rows.tls, rows.tls_known)
-    ).order_by("port", "service")
+    )
+    return beside(rows, "tls_services").order_by("port", "service")
 
 
 def starttls(evidence: Evidence) -> ibis.Table:
@@ -97,11 +103,12 @@ def starttls(evidence: Evidence) -> ibis.Table:
     rows = services.left_join(counts, "service").drop("service_right")
     counted = ("answering", "known", "supported", "upgrade_known", "upgraded")
     rows = rows.mutate(**{name: rows[name].fill_null(0) for name in counted})
-    return rows.mutate(
+    rows = rows.mutate(
         supported_share=share(rows.supported, rows.known),
         answering_share=share(rows.supported, rows.answering),
         upgraded_share=share(rows.upgraded, rows.upgrade_known),
-    ).order_by("port", "service")
+    )
+    return beside(rows, "starttls").order_by("port", "service")
 
 
 def _reached(evidence: Evidence) -> ibis.Table:

@@ -19,7 +19,8 @@ import ibis
 from mailcensus.model import Column
 
 Published = Annotated[
-    float | None, Column("what was published for this row's share (counts: for its count); null: nothing")
+    float | None,
+    Column("what was published for this row; `published_values` says of which column; null: nothing"),
 ]
 Source = Annotated[str | None, Column("who published it, where; null: nobody")]
 
