@@ -57,7 +57,7 @@ class Server:
     ssh: str | None = None
     tls: Leaf | dict[str, Leaf] | None = None
     """One certificate for all of smtp, imap and https, or one for each service."""
-    software: str = "Postfix"
+    software: str | None = "Postfix"
     ssh_software: str = "SSH-2.0-OpenSSH_9.2p1"
     asn: int | None = None
     country: str | None = None

@@ -46,6 +46,7 @@ MACHINES = {
         (MX, replace(NEXT, ssh=None)),
         (["adjacent"], "medium"),
     ),
+    "software that one address does not name": ((MX, replace(NEXT, software=None)), (["adjacent"], "high")),
     "a service that one address did not show": (
         (replace(MX, tls=EACH), replace(NEXT, tls={"smtp": OWN})),
         (["adjacent"], "high"),

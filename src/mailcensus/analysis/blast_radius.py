@@ -11,17 +11,20 @@ Score: machines times the sum of these, each 1 where it is so and 0 where it is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated
 
 import ibis
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailcensus.analysis.across_hosts import COMMON_NAMES
 from mailcensus.analysis.causes import read_keys
-from mailcensus.analysis.cluster_evidence import KeyFacts, key_facts
+from mailcensus.analysis.cluster_evidence import key_facts
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.host_notes import UNKNOWN, HostNotes, host_notes
+from mailcensus.analysis.host_notes import UNKNOWN, Codes, host_notes
 from mailcensus.analysis.masks import named
 from mailcensus.dataset.tables import of_run
 from mailcensus.model import Column
@@ -166,34 +169,45 @@ def _trust(evidence: Evidence) -> ibis.Table:
 def _exposed(evidence: Evidence) -> ibis.Table:
     """Names and countries per key: place, names, some_names, countries."""
     facts, notes = key_facts(evidence), host_notes(evidence)
-    names, some_names = _names(facts, notes)
-    table = pa.table(
-        {
-            "place": pa.array(np.arange(len(facts.key))),
-            "names": pa.array(names, pa.int64()),
-            "some_names": pa.array(some_names, pa.list_(pa.string())),
-            "countries": pa.array(_countries(facts, notes), pa.list_(pa.string())),
-        }
-    )
-    return evidence.dataset.put("exposed", table)
-
-
-def _names(facts: KeyFacts, notes: HostNotes) -> tuple[list[int], list[list[str]]]:
-    """Different names of each key, counted and some of them."""
-    greeted: list[set[str]] = [set() for _ in facts.key]
-    name = notes.name[facts.member]
-    known = name != UNKNOWN
-    for key, place in zip(facts.member_key[known].tolist(), name[known].tolist(), strict=True):
-        greeted[key].add(notes.names[place])
-    every = [own | more for own, more in zip(facts.certificates.names, greeted, strict=True)]
-    return [len(own) for own in every], [sorted(own)[:COMMON_NAMES] for own in every]
-
-
-def _countries(facts: KeyFacts, notes: HostNotes) -> list[list[str]]:
-    found: list[set[str]] = [set() for _ in facts.key]
+    shown = facts.certificates.names
+    certified = np.repeat(np.arange(len(shown)), [len(own) for own in shown])
+    texts = np.array([*chain.from_iterable(shown), *notes.names], object)
+    name = notes.name[facts.member] + len(certified)
+    named = np.flatnonzero(notes.name[facts.member] != UNKNOWN)
+    code = np.concatenate([np.arange(len(certified)), name[named]])
+    key = np.concatenate([certified, facts.member_key[named]])
+    names, some_names = _texts_by_key(key, code, texts, len(facts.key), COMMON_NAMES)
     country = notes.country[facts.member]
-    known = country != UNKNOWN
-    pairs = np.unique(np.stack([facts.member_key[known], country[known]]), axis=1)
-    for key, place in pairs.T.tolist():
-        found[key].add(notes.countries[place])
-    return [sorted(own) for own in found]
+    placed = np.flatnonzero(country != UNKNOWN)
+    _, countries = _texts_by_key(
+        facts.member_key[placed], country[placed], np.array(notes.countries, object), len(facts.key)
+    )
+    columns = {"place": pa.array(np.arange(len(facts.key))), "names": pa.array(names)}
+    columns |= {"some_names": some_names, "countries": countries}
+    return evidence.dataset.put("exposed", pa.table(columns))
+
+
+def _texts_by_key(
+    key: Codes, code: Codes, texts: npt.NDArray[np.object_], keys: int, most: int | None = None
+) -> tuple[Codes, pa.Array]:
+    """Different texts of each key.
+
+    Args:
+        key, code: pairs of a key's place and a text's place, in any order, any number of times.
+        texts: texts by place; several places may have one text.
+        most: so many are listed; all of them unless told.
+    Returns:
+        How many each key has, and lists of them in order.
+    """
+    coded = pa.array(texts, pa.string()).dictionary_encode()
+    order = pc.array_sort_indices(coded.dictionary)
+    rank = np.argsort(order.to_numpy())[coded.indices.to_numpy()]
+    width = max(1, len(order))
+    pairs = np.unique(key * width + rank[code])
+    of, text = pairs // width, pairs % width
+    counts = np.bincount(of, minlength=keys)
+    first = np.concatenate([[0], np.cumsum(counts)])
+    listed = np.arange(len(of)) - first[of] < (most or len(of))
+    offsets = np.concatenate([[0], np.cumsum(np.minimum(counts, most or width))])
+    values = coded.dictionary.take(order).take(pa.array(text[listed]))
+    return counts, pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)

@@ -95,7 +95,7 @@ def _host_notes(evidence: Evidence) -> HostNotes:
         domain=by_name[name],
         domains=tuple(domains),
         ptr=_coded(_names(table["ptr"]))[0],
-        software={protocol: _coded(table[protocol])[0] for protocol in PROTOCOLS},
+        software={protocol: _dense(table[protocol]) for protocol in PROTOCOLS},
     )
 
 
@@ -114,13 +114,15 @@ def _gathered(evidence: Evidence) -> ibis.Table:
 def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
     grabs = evidence.dataset.table("grabs")
     flat = grabs.select(
-        "run_id", "ip", "service", "attempt", "protocol",
-        name=ibis.ifelse(grabs.protocol == "smtp", grabs.greeting.re_extract(_GREETED, 1), None).nullif(""),
-        software=ibis.coalesce(
-            grabs.ssh.identification, grabs.software + "/" + grabs.software_version, grabs.software
-        ),
+        "run_id", "ip", "service", "attempt", "protocol", "greeting",
+        said=ibis.coalesce(grabs.ssh.identification, grabs.software + "/" + grabs.software_version, grabs.software),
     )  # fmt: skip
-    return final_grabs(flat, evidence.run_id).join(hosts, "ip")
+    final = final_grabs(flat, evidence.run_id).join(hosts, "ip")
+    greeted = ibis.ifelse(final.protocol == "smtp", final.greeting.re_extract(_GREETED, 1), None)
+    # What is only compared is hashed, which is quicker to gather; shifted so that it fits a signed number. The hash
+    # of null is a number too.
+    software = ibis.ifelse(final.said.notnull(), final.said.hash() >> 2, None)
+    return final.select("host", "protocol", name=greeted.nullif(""), software=software)
 
 
 def _names(texts: pa.ChunkedArray) -> pa.Array:
@@ -147,6 +149,14 @@ def _coded(texts: pa.ChunkedArray | pa.Array) -> tuple[Codes, tuple[str, ...]]:
     array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     coded = array.dictionary_encode()
     return _numbers(coded.indices), tuple(coded.dictionary.to_pylist())
+
+
+def _dense(hashes: pa.ChunkedArray) -> Codes:
+    """Small numbers for hashes."""
+    known = np.flatnonzero(np.asarray(hashes.is_valid().to_numpy()))
+    codes = np.full(len(hashes), UNKNOWN)
+    codes[known] = np.unique(hashes.drop_null().to_numpy(), return_inverse=True)[1]
+    return codes
 
 
 def _numbers(values: pa.ChunkedArray | pa.Array) -> Codes:
