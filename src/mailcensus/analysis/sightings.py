@@ -105,7 +105,7 @@ def _shown(
     rows = _numbered(
         _numbered(rows, keys, "spki_sha256", "key"), certificates, "certificate_sha256", "certificate"
     )
-    with _joined_as_written(dataset):
+    with joined_as_written(dataset):
         return Shown(keys, certificates, dataset.put("answers", rows.drop("ip", "service")))
 
 
@@ -121,7 +121,7 @@ def _numbered(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ib
 
 
 @contextmanager
-def _joined_as_written(dataset: Dataset) -> Iterator[None]:
+def joined_as_written(dataset: Dataset) -> Iterator[None]:
     """Joins whose left side is read and whose right side is held in memory, as they are written.
 
     DuckDB cannot tell that a million services answered, and would hold these rather than the names: at a million

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.sightings import joined_as_written
 from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
 
 NUMBERS = ("version", "cipher_suite", "group", "dh_bits", "signature_scheme", "compression", "sct_count")
@@ -28,7 +29,13 @@ def tls_grabs(evidence: Evidence) -> ibis.Table:
         sent (certificates in the chain), chain (number in `numbered_chains`; null: no verdict on it), certificate
         (number of the leaf; null: none shown, or the server's signature says that its key is not the server's).
     """
-    return evidence.once("tls_grabs", lambda: evidence.dataset.put("tls_grabs", _tls_grabs(evidence)))
+
+    def made() -> ibis.Table:
+        rows = _tls_grabs(evidence)
+        with joined_as_written(evidence.dataset):
+            return evidence.dataset.put("tls_grabs", rows)
+
+    return evidence.once("tls_grabs", made)
 
 
 def numbered_chains(evidence: Evidence) -> ibis.Table:
