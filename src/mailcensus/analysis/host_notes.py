@@ -33,7 +33,7 @@ _NO_NAMES = frozenset({"localdomain", "local", "lan", "internal", "home", "local
 
 @dataclass(frozen=True, slots=True)
 class HostNotes:
-    """One row per host in clusters, in numerical order of addresses."""
+    """One row per host, in numerical order of addresses."""
 
     host: Codes
     is_v6: npt.NDArray[np.bool_]
@@ -64,13 +64,41 @@ class HostNotes:
         return np.asarray(np.searchsorted(self.host, hosts), np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses of hosts, as HostNotes has them."""
+
+    is_v6: npt.NDArray[np.bool_]
+    number: Codes
+    prefix: Codes
+
+
+def clustered_hosts(evidence: Evidence) -> Codes:
+    """The hosts in clusters, in numerical order of addresses: whose notes `host_notes` has."""
+    return evidence.once("clustered_hosts", lambda: np.sort(_numbers(_members(evidence)["host"])))
+
+
+def addresses(evidence: Evidence) -> Addresses:
+    """The addresses of the hosts in clusters."""
+    members = evidence.cluster_members
+    table = evidence.hosts.semi_join(members, "host").select("host", "ip").to_pyarrow().combine_chunks()
+    is_v6, number, prefix = _places(table["ip"])
+    order = np.argsort(_numbers(table["host"]))
+    return Addresses(is_v6[order], number[order], prefix[order])
+
+
 def host_notes(evidence: Evidence) -> HostNotes:
     """Notes on the hosts in clusters."""
-    return evidence.once("host_notes", lambda: _host_notes(evidence))
+    return evidence.once("host_notes", lambda: notes_on(evidence, evidence.cluster_members.select("host")))
 
 
-def _host_notes(evidence: Evidence) -> HostNotes:
-    table = _gathered(evidence).to_pyarrow().combine_chunks()
+def notes_on(evidence: Evidence, which: ibis.Table) -> HostNotes:
+    """Notes on some hosts.
+
+    Args:
+        which: one row per host: host.
+    """
+    table = _gathered(evidence, which).to_pyarrow().combine_chunks()
     is_v6, number, prefix = _places(table["ip"])
     name, names = _coded(_names(table["name"]))
     domain_of = [registered_domain(text) for text in names]
@@ -99,10 +127,13 @@ def _host_notes(evidence: Evidence) -> HostNotes:
     )
 
 
-def _gathered(evidence: Evidence) -> ibis.Table:
-    """One row per host in clusters, by number: host, ip, facts, name, and software of each protocol."""
-    clustered = evidence.links.select("host").distinct()
-    hosts = evidence.hosts.semi_join(clustered, "host").select("host", "ip")
+def _members(evidence: Evidence) -> pa.Table:
+    return evidence.cluster_members.select("host").to_pyarrow()
+
+
+def _gathered(evidence: Evidence, which: ibis.Table) -> ibis.Table:
+    """One row per host asked for, by number: host, ip, facts, name, and software of each protocol."""
+    hosts = evidence.hosts.semi_join(which, "host").select("host", "ip")
     said = _said(evidence, hosts)
     by_host = said.group_by("host").agg(
         name=said.name.min(), **{p: said.software.min(where=said.protocol == p) for p in PROTOCOLS}

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.host_notes import Codes, host_notes
+from mailcensus.analysis.host_notes import Codes, clustered_hosts
 
 NOTHING = -1
 """No key was shown in that place."""
@@ -67,12 +67,11 @@ def key_slots(evidence: Evidence) -> Slots:
 
 
 def _key_slots(evidence: Evidence) -> Slots:
-    notes = host_notes(evidence)
-    clustered = evidence.links.select("host").distinct()
+    hosts = clustered_hosts(evidence)
     keys = evidence.keys.select("key", "algorithm")
-    shown = evidence.showings.semi_join(clustered, "host").join(keys, "key")
+    shown = evidence.showings.semi_join(evidence.cluster_members, "host").join(keys, "key")
     rows = shown.select("host", "key", "mask", "algorithm").order_by("key").to_pyarrow()
-    row = notes.rows_of(np.asarray(rows["host"].to_numpy(), np.int64))
+    row = np.searchsorted(hosts, np.asarray(rows["host"].to_numpy(), np.int64))
     key = np.asarray(rows["key"].to_numpy(), np.int32)
     mask = np.asarray(rows["mask"].to_numpy(), np.int64)
     coded = rows["algorithm"].combine_chunks().dictionary_encode()
@@ -81,7 +80,7 @@ def _key_slots(evidence: Evidence) -> Slots:
     for service in evidence.services.order_by("bit").to_pyarrow().to_pylist():
         there = (mask & service["bit"]) != 0
         for which in np.unique(kind[there]):
-            column = np.full(len(notes.host), NOTHING, np.int32)
+            column = np.full(len(hosts), NOTHING, np.int32)
             here = np.flatnonzero(there & (kind == which))[::-1]
             column[row[here]] = key[here]  # of several the last one written stays: the smallest
             columns.append(column)

@@ -31,8 +31,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.host_notes import UNKNOWN, Codes, HostNotes, host_notes
-from mailcensus.analysis.host_slots import Slots, key_slots
+from mailcensus.analysis.host_notes import (
+    UNKNOWN,
+    Addresses,
+    Codes,
+    HostNotes,
+    addresses,
+    clustered_hosts,
+    notes_on,
+)
+from mailcensus.analysis.host_slots import Comparison, key_slots
 from mailcensus.model import Column
 
 GAP = 16
@@ -74,7 +82,7 @@ class MachineHostRow:
 
 @dataclass(frozen=True, slots=True)
 class Joins:
-    """Pairs of hosts taken for one machine, as places in HostNotes."""
+    """Pairs of hosts taken for one machine, as places in `clustered_hosts`."""
 
     first: Codes
     second: Codes
@@ -87,12 +95,16 @@ class Joins:
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """Hosts in clusters and the machine of each, as HostNotes has them."""
+    """Hosts in clusters and the machine of each, in the order of `clustered_hosts`."""
 
+    host: Codes
     machine: Codes
     """Machines of two or more addresses are numbered from 1; a host that is a machine by itself has a number too."""
     several: int
     """How many have two or more addresses."""
+    name: Codes
+    """Of the name that a host greets with; UNKNOWN too where nobody had to look, as with `asn`."""
+    asn: Codes
     joins: Joins
 
 
@@ -102,7 +114,7 @@ def machines(evidence: Evidence) -> ibis.Table:
     Returns:
         One row per machine, most addresses first, then by smallest address.
     """
-    notes, found = host_notes(evidence), inferred(evidence)
+    found = inferred(evidence)
     joins, several = found.joins, found.several
     of_join = found.machine[joins.first] - 1
     confidence = np.full(several, len(CONFIDENCES) - 1)
@@ -116,11 +128,11 @@ def machines(evidence: Evidence) -> ibis.Table:
     rows = {
         "machine": np.arange(1, several + 1),
         "hosts": np.bincount(of_member, minlength=several),
-        "host": notes.host[_first_of(of_member, members, several)],
+        "host": found.host[_first_of(of_member, members, several)],
         "bases": [[b for b, is_so in zip(BASES, row, strict=True) if is_so] for row in based.tolist()],
         "confidence": [CONFIDENCES[place] for place in confidence.tolist()],
-        "named_hosts": np.bincount(of_member, notes.name[members] != UNKNOWN, several).astype(np.int64),
-        "asns": _different(of_member, notes.asn[members], several),
+        "named_hosts": np.bincount(of_member, found.name[members] != UNKNOWN, several).astype(np.int64),
+        "asns": _different(of_member, found.asn[members], several),
         "keys_compared": compared,
     }
     types = {"bases": pa.list_(pa.string()), "confidence": pa.string()}
@@ -153,11 +165,11 @@ def machine_of_hosts(evidence: Evidence) -> ibis.Table:
 
 def _machine_of_hosts(evidence: Evidence) -> ibis.Table:
     hosts = np.asarray(evidence.hosts.host.to_pyarrow().to_numpy(), np.int64)
-    notes, found = host_notes(evidence), inferred(evidence)
+    found = inferred(evidence)
     machine = found.several + 1 + np.arange(len(hosts))
     order = np.argsort(hosts)
     joined = found.machine <= found.several
-    machine[order[np.searchsorted(hosts, notes.host[joined], sorter=order)]] = found.machine[joined]
+    machine[order[np.searchsorted(hosts, found.host[joined], sorter=order)]] = found.machine[joined]
     table = pa.table({"host": pa.array(hosts, pa.int32()), "machine": pa.array(machine)})
     return evidence.dataset.put("machine_of_hosts", table)
 
@@ -168,43 +180,84 @@ def inferred(evidence: Evidence) -> Machines:
 
 
 def _inferred(evidence: Evidence) -> Machines:
-    notes, slots = host_notes(evidence), key_slots(evidence)
-    pairs = _candidates(evidence, notes)
-    joins = _joined(notes, slots, *pairs)
-    count = len(notes.host)
+    """What hosts say of themselves is read only of the few whose keys and addresses would make them one machine."""
+    host = clustered_hosts(evidence)
+    name, asn = np.full(len(host), UNKNOWN), np.full(len(host), UNKNOWN)
+    pairs = _possible(evidence, host)
+    asked = np.unique(np.concatenate([pairs.first, pairs.second]))
+    which = evidence.dataset.put("possible_machines", pa.table({"host": pa.array(host[asked], pa.int32())}))
+    notes = notes_on(evidence, which)
+    name[asked], asn[asked] = notes.name, notes.asn
+    joins = _joined(notes, pairs, np.searchsorted(asked, pairs.first), np.searchsorted(asked, pairs.second))
+    return Machines(host, *_numbered(joins, len(host)), name, asn, joins)
+
+
+def _numbered(joins: Joins, count: int) -> tuple[Codes, int]:
+    """The machine of each host, and how many machines have several."""
+    if not count:
+        return np.empty(0, np.int64), 0
     edges = (np.ones(len(joins.first), np.bool_), (joins.first, joins.second))
     _, label = connected_components(coo_array(edges, shape=(count, count)), directed=False)
-    if not count:
-        return Machines(np.empty(0, np.int64), 0, joins)
     # Hosts are in order of address: the first of each label is its smallest.
     _, first, place, size = np.unique(label, return_index=True, return_inverse=True, return_counts=True)
     number = np.empty(len(first), np.int64)
     number[np.lexsort((first, -size))] = np.arange(1, len(first) + 1)
-    return Machines(np.asarray(number[place]), int((size > 1).sum()), joins)
+    return np.asarray(number[place]), int((size > 1).sum())
 
 
-def _candidates(evidence: Evidence, notes: HostNotes) -> tuple[Codes, Codes, Codes]:
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs of hosts that may be one machine, as far as keys and addresses say."""
+
+    first: Codes
+    second: Codes
+    hosts: Codes
+    """On how many hosts the key is that makes them neighbours."""
+    compared: Comparison
+
+    def take(self, which: Flags) -> Pairs:
+        """Some of them."""
+        of = self.compared
+        compared = Comparison(
+            of.same[which], of.differs[which], of.same_ssh[which], of.any_ssh[which], of.one_ssh[which]
+        )
+        return Pairs(self.first[which], self.second[which], self.hosts[which], compared)
+
+
+def _possible(evidence: Evidence, host: Codes) -> Pairs:
+    """Candidates whose keys agree, and whose addresses lie so that one of the rules can join them."""
+    first, second, hosts = _candidates(evidence, host)
+    compared, where = key_slots(evidence).compare(first, second), addresses(evidence)
+    agree = (compared.same > 0) & ~compared.differs
+    near = _near(where, first, second, np.full(len(first), GAP))
+    few = compared.same_ssh & (hosts <= MULTI_HOMED_MOST)
+    crossing = where.is_v6[first] != where.is_v6[second]
+    return Pairs(first, second, hosts, compared).take(agree & (near | few | crossing))
+
+
+def _candidates(evidence: Evidence, host: Codes) -> tuple[Codes, Codes, Codes]:
     """Pairs of neighbours, by address, among the hosts of each shared key; and on how many hosts that key is.
 
     A pair that several keys make is here once, with the largest key.
     """
-    links = evidence.links.select("key", "host").order_by("key", "host").to_pyarrow()
-    key = np.asarray(links["key"].to_numpy(), np.int64)
-    row = notes.rows_of(np.asarray(links["host"].to_numpy(), np.int64))
+    links = evidence.links.select("key", "host").to_pyarrow()
+    keys, hosts_of = (np.asarray(links[name].to_numpy(), np.int64) for name in ("key", "host"))
+    order = np.lexsort((hosts_of, keys))
+    key, row = keys[order], np.searchsorted(host, hosts_of[order])
     same = np.flatnonzero(key[1:] == key[:-1])
     _, place, size = np.unique(key, return_inverse=True, return_counts=True)
     first, second, hosts = row[same], row[same + 1], size[place][same]
-    code = first * (len(notes.host) + 1) + second
+    code = first * (len(host) + 1) + second
     order = np.lexsort((-hosts, code))
     once = order[np.flatnonzero(np.diff(code[order], prepend=-1))]
     return first[once], second[once], np.asarray(hosts[once], np.int64)
 
 
-def _joined(notes: HostNotes, slots: Slots, first: Codes, second: Codes, hosts: Codes) -> Joins:
-    """The candidates that are one machine."""
-    compared = slots.compare(first, second)
+def _joined(notes: HostNotes, pairs: Pairs, first: Codes, second: Codes) -> Joins:
+    """The pairs that are one machine; `first` and `second`: their places in the notes."""
+    compared, hosts = pairs.compared, pairs.hosts
     by_ssh = compared.same_ssh
-    agree = (compared.same > 0) & ~compared.differs & ~_conflict(notes, first, second)
+    agree = ~_conflict(notes, first, second)
     named = _equal(notes.name, first, second)
     placeholder = notes.placeholder[first] | notes.placeholder[second]
     near = _near(notes, first, second, np.where(named, GAP, GAP_UNNAMED))
@@ -219,7 +272,7 @@ def _joined(notes: HostNotes, slots: Slots, first: Codes, second: Codes, hosts: 
     basis = np.where(adjacent, 0, np.where(dual_stack, 1, 2))[joined]
     sure = (named & by_ssh)[joined]
     confidence = np.where(basis == 2, 0, np.where(sure, 2, 1))
-    return Joins(first[joined], second[joined], basis, confidence, compared.same[joined])
+    return Joins(pairs.first[joined], pairs.second[joined], basis, confidence, compared.same[joined])
 
 
 def _conflict(notes: HostNotes, first: Codes, second: Codes) -> Flags:
@@ -238,10 +291,10 @@ def _equal(values: Codes, first: Codes, second: Codes) -> Flags:
     return np.asarray((values[first] == values[second]) & (values[first] != UNKNOWN))
 
 
-def _near(notes: HostNotes, first: Codes, second: Codes, gap: Codes) -> Flags:
-    number, v6 = notes.number, notes.is_v6
+def _near(where: HostNotes | Addresses, first: Codes, second: Codes, gap: Codes) -> Flags:
+    number, v6, prefix = where.number, where.is_v6, where.prefix
     apart = np.abs(number[second] - number[first])
-    v4 = ~v6[first] & ~v6[second] & (notes.prefix[first] == notes.prefix[second]) & (apart <= gap)
+    v4 = ~v6[first] & ~v6[second] & (prefix[first] == prefix[second]) & (apart <= gap)
     return np.asarray(v4 | (v6[first] & v6[second] & (apart == 0)))
 
 
