@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from mailcensus.analysis.analyse import analyse
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.dataset.tables import Dataset
+from mailcensus.model import fields_of, schema_of
 from mailcensus.report import build_report
+from mailcensus.report.build import build_only
+from mailcensus.report.chapter_pages import tables_of
+from mailcensus.report.chapters import CHAPTERS, OTHERS
 from report.synthetic import Host, empty_study, fingerprint, leaf, mixed_hosts, report_of, spki, study_of
 
 pytestmark = pytest.mark.slow
@@ -87,8 +93,32 @@ def test_every_table_is_a_csv_file_with_all_its_rows_and_columns(report: Path) -
     assert sum(int(cluster["hosts"]) for cluster in clusters) == len(hosts)
 
 
+def test_every_table_is_there_in_four_formats_and_in_one_place(report: Path) -> None:
+    for spec in TABLES:
+        assert pq.read_table(report / f"tables/{spec.name}.parquet").schema == schema_of(spec.row)
+        assert rf"\label{{tab:mailcensus:{spec.name.replace('_', '-')}}}" in (
+            report / f"tables/{spec.name}.tex"
+        ).read_text("utf-8")
+        assert all(
+            field.doc in html.unescape(text_of(report / f"tables/{spec.name}.html")).replace("\n", " ")
+            for field in fields_of(spec.row)
+            if "  " not in field.doc
+        )
+    placed = [spec.name for chapter in (*CHAPTERS, OTHERS) for spec in tables_of(chapter)]
+    assert len(placed) == len(set(placed))
+    assert set(placed) == {spec.name for spec in TABLES} - {"summary", "cluster_hosts", "cluster_links"}
+
+
+def test_one_table_alone_can_be_written_anew(tmp_path: Path) -> None:
+    study = study_of(tmp_path, [Host(f"10.0.0.{i}", {"smtp": 1}) for i in range(3)])
+    page = build_only(study, analyse(Dataset(study.data)), "cluster_sizes")
+    assert "Cluster sizes" in text_of(page)
+    assert (study.report / "figures/cluster-sizes.pdf").is_file()
+    assert [path.name for path in (study.report / "tables").glob("*.csv")] == ["cluster_sizes.csv"]
+
+
 def test_every_link_leads_to_a_file_of_the_report(report: Path) -> None:
-    for page in [report / "index.html", *(report / "clusters").glob("*.html")]:
+    for page in [report / "index.html", *report.glob("*/*.html")]:
         reader = _Text()
         reader.feed(page.read_text(encoding="utf-8"))
         for link in reader.links:
@@ -151,7 +181,7 @@ def test_what_strangers_say_stays_text(tmp_path: Path) -> None:
         Host(f"10.0.0.{i}", {"smtp": 1, "ssh": 2, "imap": 3 + i}, said[i % 2], said[i % 2]) for i in range(40)
     ]
     report = report_of(study_of(tmp_path, hosts, name=HOSTILE)).parent
-    for page in [report / "index.html", report / "clusters/1.html"]:
+    for page in [report / "index.html", *report.glob("*/*.html")]:
         text = page.read_text(encoding="utf-8")
         assert "alert(1)</script>" not in text
         assert not set(text) & set("\u202e\x1b\u2028")
@@ -196,7 +226,7 @@ def test_a_new_report_replaces_the_old_one_and_leaves_other_files_alone(tmp_path
 def test_the_figure_is_there_as_svg_and_pdf(report: Path) -> None:
     assert (report / "figures/cluster-sizes.pdf").read_bytes().startswith(b"%PDF")
     assert "<svg" in (report / "figures/cluster-sizes.svg").read_text()
-    assert "currentColor" in (report / "index.html").read_text()
+    assert "currentColor" in (report / "chapters/clusters.html").read_text()
 
 
 def test_the_graph_library_comes_with_its_licence(report: Path) -> None:

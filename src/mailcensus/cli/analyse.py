@@ -11,7 +11,7 @@ import typer
 
 from mailcensus.cli.json_lines import print_json
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
-from mailcensus.cli.stages import run_analysis, stage_state
+from mailcensus.cli.stages import check_table, run_analysis, stage_state
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
 from mailcensus.dataset.run import StageState
@@ -43,8 +43,8 @@ def analyse(
 
     study = Study.open(directory)
     names = [spec.name for spec in TABLES]
-    if table is not None and table not in names:
-        raise StudyError(f"--table {table}: no such table; there are: {', '.join(names)}")
+    if table is not None:
+        check_table(table, "--table")
     state = stage_state(study, STAGE)
     if state is StageState.NOT_STARTED:
         raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")

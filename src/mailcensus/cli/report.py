@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from mailcensus.cli.options import Quiet, StudyDirectory
-from mailcensus.cli.stages import run_analysis, run_report
+from mailcensus.cli.stages import check_table, run_analysis, run_report, run_report_of
 from mailcensus.study import Study
 
 
-def report(directory: StudyDirectory, quiet: Quiet = False) -> None:
+def report(
+    directory: StudyDirectory,
+    only: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Write the files and figures of this table alone.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
     """Analyse what there is and write the report.
 
     Prints the path of its first page, report/index.html, which opens in any browser without a network. A study that
     found nothing, or is not complete, has a report that says so.
     """
     study = Study.open(directory)
-    page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
+    if only is not None:
+        check_table(only, "--only")
+    tables = run_analysis(study, quiet=quiet)
+    page = run_report(study, tables, quiet=quiet) if only is None else run_report_of(study, tables, only)
     sys.stdout.write(f"{page}\n")

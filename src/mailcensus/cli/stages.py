@@ -171,6 +171,19 @@ def _judge_chains(study: Study, run: CurrentRun, quiet: bool) -> bool:
         return judge_chains(study, run, show)
 
 
+def check_table(name: str, option: str) -> None:
+    """Refuse the name of a table that the analysis does not have.
+
+    Raises:
+        StudyError: it has none of that name.
+    """
+    from mailcensus.analysis.catalogue import TABLES
+
+    names = [spec.name for spec in TABLES]
+    if name not in names:
+        raise StudyError(f"{option} {name}: no such table; there are: {', '.join(names)}")
+
+
 def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:
     """Analyse what there is, and write the tables."""
     from mailcensus.analysis.analyse import analyse
@@ -190,6 +203,13 @@ def run_report(study: Study, tables: Mapping[str, pa.Table], *, quiet: bool) -> 
 
     with waiting("report", quiet=quiet):
         return build_report(study, tables, dataset_of(study))
+
+
+def run_report_of(study: Study, tables: Mapping[str, pa.Table], name: str) -> Path:
+    """Write one table's files and figures into the report; gives the path of its page."""
+    from mailcensus.report.build import build_only
+
+    return build_only(study, tables, name)
 
 
 def _discovery_talk(run: CurrentRun, quiet: bool) -> StageTalk:

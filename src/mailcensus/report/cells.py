@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from itertools import accumulate
 
@@ -47,6 +47,9 @@ class Kind(StrEnum):
     CLUSTER = "cluster"
     READING = "reading"
     LIST = "list"
+    PROSE = "wrap"
+    PUBLISHED = "published"
+    """A share or a count, whichever it stands beside; nobody published a count of one."""
 
 
 _BY_NAME = {
@@ -57,8 +60,12 @@ _BY_NAME = {
     "spki_sha256": Kind.HASH,
     "largest_key": Kind.HASH,
     "port": Kind.TEXT,
+    "published": Kind.PUBLISHED,
+    "source": Kind.PROSE,
+    "definition": Kind.PROSE,
+    "meaning": Kind.PROSE,
 }
-_CLASS = {Kind.SHARE: "number", Kind.CLUSTER: "number", Kind.READING: "tagged"}
+_CLASS = {Kind.SHARE: "number", Kind.CLUSTER: "number", Kind.PUBLISHED: "number", Kind.READING: "tagged"}
 _SERIOUS = frozenset({"serious", "same_host"})
 
 
@@ -116,6 +123,11 @@ def percent(share: float) -> str:
     return f"{hundredths:.3f} %" if 0 < hundredths < 0.1 else f"{hundredths:.1f} %"
 
 
+def is_share(kind: Kind, value: float) -> bool:
+    """Whether a number is written as per cent."""
+    return kind is Kind.SHARE or (kind is Kind.PUBLISHED and value <= 1)
+
+
 def _kind(field: Field) -> Kind:
     if field.name in _BY_NAME:
         return _BY_NAME[field.name]
@@ -130,12 +142,16 @@ def _shown(kind: Kind, value: Value, known_clusters: int, up: str) -> tuple[Mark
     if value is None or value == "":
         return UNKNOWN, ""
     if isinstance(value, float):
-        text = percent(value) if kind is Kind.SHARE else f"{value:,.10g}"
+        text = percent(value) if is_share(kind, value) else f"{value:,.10g}"
         return escape(text), repr(value)
+    if isinstance(value, bool):
+        return escape("yes" if value else "no"), str(int(value))
     if isinstance(value, int):
         return _number(kind, value, known_clusters, up), str(value)
     if isinstance(value, datetime):
         return escape(f"{value:%Y-%m-%d %H:%M} UTC"), value.isoformat()
+    if isinstance(value, date):
+        return escape(value.isoformat()), value.isoformat()
     if isinstance(value, str):
         return _text(kind, value)
     return _list(value)

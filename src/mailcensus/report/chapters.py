@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.report.table_view import TableView
 
 
@@ -15,10 +16,10 @@ class ChapterSpec:
     """One chapter, before it is filled."""
 
     anchor: str
+    """Name of its page."""
     title: str
     opening: str
     tables: Sequence[str]
-    figure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +32,36 @@ class FigurePart:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A table of a chapter, and the figures drawn from it."""
+
+    view: TableView
+    figures: Sequence[FigurePart]
+
+
+@dataclass(frozen=True, slots=True)
 class Chapter:
     """One chapter as the template shows it."""
 
     anchor: str
     title: str
     opening: str
-    figures: Sequence[FigurePart]
-    views: Sequence[TableView]
+    parts: Sequence[Part]
+    without_rows: Sequence[TableSpec]
+    """Tables of the chapter that have no rows."""
 
 
 CHAPTERS = (
+    ChapterSpec(
+        "whom",
+        "Whom we asked",
+        "Who answered, how many of these answer on any port (middleboxes, tarpits), whom we left alone, and every "
+        "connection of every stage, counted as it began.",
+        (
+            *("run_table", "discovery", "noise_ports", "noise_hits", "exclusions", "ledger_peaks"),
+            *("ledger_hours", "ledger_networks", "ledger_systems"),
+        ),
+    ),
     ChapterSpec(
         "seen",
         "Could we have seen them?",
@@ -51,47 +71,55 @@ CHAPTERS = (
         ("vantage_verdict", "canary_record", "pauses"),
     ),
     ChapterSpec(
-        "asked",
+        "services",
         "Services",
         "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
-        ("run_table", "services", "listeners", "outcomes", "software"),
+        ("services", "listeners", "outcomes"),
     ),
     ChapterSpec(
-        "within",
-        "Within a host",
-        "One key on several services of one host. For TLS services of one kind this is how mail servers are "
-        "usually set up; an SSH host key that is also a TLS key is serious, because each can then stand in for "
-        "the other.",
-        ("within_host", "cross_protocol_hosts", "cross_protocol", "key_kinds"),
-    ),
-    ChapterSpec(
-        "across",
-        "Across hosts",
-        "One key on several hosts: who holds it can pose as each of them. Clones, shared certificates and one "
-        "machine with several addresses all look like this; the pages of clusters hold what tells them apart.",
-        ("levels", "ways", "port_pairs", "most_shared", "shared_keys", "rsa_transport", "versions"),
-    ),
-    ChapterSpec(
-        "clustered",
-        "Clusters",
-        "Hosts linked by shared keys, directly or through other hosts. Each cluster has a page with its drawing "
-        "and its evidence.",
+        "reuse",
+        "Keys re-used",
+        "Within a host, one TLS key on several services is how mail servers are usually set up; an SSH host key that "
+        "is also a TLS key is serious, because each can then stand in for the other. Across hosts, who holds a "
+        "shared key can pose as each of them.",
         (
-            "clusters",
-            "cluster_kinds",
-            "cluster_sizes",
-            "cluster_statistics",
-            "size_two_patterns",
-            "cluster_words",
+            *(
+                "within_host",
+                "cross_protocol_hosts",
+                "cross_protocol",
+                "levels",
+                "ways",
+                "port_pairs",
+                "most_shared",
+            ),
+            *("shared_keys", "rsa_transport", "versions", "key_kinds"),
         ),
-        figure="cluster_sizes",
     ),
     ChapterSpec(
-        "causes",
-        "Why keys are shared",
-        "Readings of shared keys and clusters by stated rules, each with its evidence; what a leak of each key would "
-        "expose; and which addresses are inferred to be one machine. A reading is not a proof.",
-        ("cause_summary", "cluster_causes", "key_causes", "blast_radius", "machines", "machine_hosts"),
+        "clusters",
+        "Clusters and causes",
+        "Hosts linked by shared keys, directly or through other hosts; each cluster has a page with its drawing and "
+        "its evidence. Clones, shared certificates and one machine with several addresses all look like this; "
+        "readings of why go by stated rules, each with its evidence. A reading is not a proof.",
+        (
+            *(
+                "clusters",
+                "cluster_sizes",
+                "cluster_statistics",
+                "cluster_kinds",
+                "cause_summary",
+                "cluster_causes",
+            ),
+            *(
+                "key_causes",
+                "blast_radius",
+                "size_two_patterns",
+                "cluster_words",
+                "cluster_hosts",
+                "cluster_links",
+            ),
+            *("machines", "machine_hosts"),
+        ),
     ),
     ChapterSpec(
         "weak",
@@ -101,19 +129,55 @@ CHAPTERS = (
         ("key_findings", "weak_keys", "default_certificates"),
     ),
     ChapterSpec(
-        "noise",
-        "Noise",
-        "Some addresses answer on any port: middleboxes, tarpits. How many of those that answered are such is "
-        "measured where the study asks for it.",
-        ("discovery", "noise_ports", "noise_hits"),
+        "tls",
+        "TLS posture",
+        "Who speaks TLS, in which version, with which suites, groups and signatures, as servers chose from what the "
+        "study's hello offered.",
+        (
+            *(
+                "tls_services",
+                "starttls",
+                "tls_versions",
+                "cipher_classes",
+                "cipher_suites",
+                "key_exchange_groups",
+            ),
+            *("dh_sizes", "dh_primes", "dh_prime_kinds", "signature_schemes", "handshake_features", "alpn"),
+            *("stapling", "record_sizes", "fingerprints"),
+        ),
     ),
     ChapterSpec(
-        "sent",
-        "What we sent",
-        "Every connection of every stage, counted as it began, and whom we left alone.",
-        ("ledger_peaks", "ledger_hours", "ledger_networks", "ledger_systems", "exclusions"),
+        "certificates",
+        "Certificates and chains",
+        "What certificates say and whether anybody should believe them: verdicts are those of OpenSSL, by the root "
+        "store named, at the time of the handshake.",
+        (
+            *("chain_statuses", "broken_chains", "ca_practice", "certificate_addresses", "key_hosts"),
+            *(
+                "certificate_keys",
+                "certificate_signatures",
+                "certificate_lifetimes",
+                "certificate_lifetime_bands",
+            ),
+            *("issuers", "issuer_market", "invalid_names", "striking_certificates", "striking_systems"),
+        ),
+    ),
+    ChapterSpec(
+        "authentication",
+        "Authentication",
+        "How users log in, before TLS and behind it, in the order in which servers offer it.",
+        ("auth_mechanisms", "auth_combinations", "auth_plain_text"),
+    ),
+    ChapterSpec(
+        "software",
+        "Software and hygiene",
+        "What servers say they run, and how well it is kept.",
+        ("software",),
     ),
 )
+OTHERS = ChapterSpec("more", "More tables", "Tables that belong to no chapter of their own.", ())
+"""Where a table stands that no chapter names."""
+
 
 SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "vantage_verdict": (

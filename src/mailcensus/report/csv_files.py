@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from mailcensus.analysis.csv_lists import joined
 from mailcensus.analysis.writing import write_csv
 from mailcensus.report.visible import csv_cell
 
-Value = str | int | float | bool | datetime | Sequence[str | int] | None
+Value = str | int | float | bool | date | Sequence[str | int] | None
 """What a cell of an analysis table may hold."""
 
 _BATCH_ROWS = 10_000
@@ -49,6 +49,6 @@ def _cell(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     return csv_cell(joined(value))

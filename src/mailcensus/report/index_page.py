@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES
+from mailcensus.report.answers import answers
 from mailcensus.report.chapters import DEFINITIONS, Chapter
 from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, sample_words
 from mailcensus.report.summary import Headline, Sentence, headlines, lead
+from mailcensus.report.table_view import TableView, analysis_view
 from mailcensus.report.vantage import canary_facts, preflight_facts, vantage_notice
 from mailcensus.study import Settings
+
+BIGGEST_SHOWN = 5
+"""Clusters on the first page."""
+_BIGGEST_COLUMNS = ("cluster", "hosts", "machines", "reading", "confidence", "supports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class IndexPage:
     headlines: Sequence[Headline]
     facts: Sequence[Fact]
     definitions: Sequence[tuple[str, str]]
+    biggest: TableView | None
+    """The biggest clusters; None: there are none."""
     chapters: Sequence[Chapter]
     files: Sequence[TableFile]
 
@@ -49,13 +58,15 @@ def index_page(
     runs: pa.Table,
     preflights: pa.Table,
     chapters: Sequence[Chapter],
+    folder: Path,
+    paged: int,
 ) -> IndexPage:
     """Gather the first page; `runs` and `preflights` are the run's rows of these tables."""
     answered = _anyone_answered(tables["services"])
     return IndexPage(
         dek=dek(settings, runs),
         notices=_notices(settings, tables, runs),
-        lead=lead(tables["summary"]),
+        lead=[*lead(tables["summary"]), *(answers(tables) if answered else ())],
         headlines=headlines(tables["summary"]) if answered else (),
         facts=[
             *facts(settings, runs),
@@ -63,6 +74,7 @@ def index_page(
             Fact("Preflight", preflight_facts(preflights)),
         ],
         definitions=DEFINITIONS,
+        biggest=_biggest(tables, folder, paged),
         chapters=chapters,
         files=[
             TableFile(spec.name, spec.title, tables[spec.name].num_rows)
@@ -70,6 +82,16 @@ def index_page(
             if spec.name in tables
         ],
     )
+
+
+def _biggest(tables: Mapping[str, pa.Table], folder: Path, paged: int) -> TableView | None:
+    """The first few clusters with the reading of why, or none."""
+    (spec,) = (spec for spec in TABLES if spec.name == "cluster_causes")
+    first = tables["cluster_causes"].sort_by("cluster").slice(0, BIGGEST_SHOWN)
+    if not first.num_rows:
+        return None
+    view = analysis_view(spec, first, folder, shown=_BIGGEST_COLUMNS, known_clusters=paged)
+    return replace(view, title="The biggest clusters", csv="tables/clusters.csv")
 
 
 def _notices(settings: Settings, tables: Mapping[str, pa.Table], runs: pa.Table) -> list[list[str]]:

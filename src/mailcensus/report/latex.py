@@ -7,14 +7,14 @@ to is written as the character (`\textbackslash{}`), and a character that pdfLaT
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import pyarrow as pa
 
 from mailcensus.analysis.csv_lists import joined
 from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.model import fields_of
-from mailcensus.report.cells import Column, Kind, column_of, percent
+from mailcensus.report.cells import Column, Kind, column_of, is_share, percent
 from mailcensus.report.csv_files import Value, rows_of
 from mailcensus.wire.visible import escaped, visible
 
@@ -22,7 +22,7 @@ ROWS_MAX = 40
 """Rows that fit on a page of a paper; the CSV file has all."""
 _TEXT_MAX = 48
 _HASH_CHARACTERS = 12
-_NUMBERS = frozenset({Kind.NUMBER, Kind.SHARE, Kind.CLUSTER})
+_NUMBERS = frozenset({Kind.NUMBER, Kind.SHARE, Kind.CLUSTER, Kind.PUBLISHED})
 _COMMANDS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -111,11 +111,13 @@ def _cell(kind: Kind, value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return latex_text(percent(value) if kind is Kind.SHARE else f"{value:,.4g}")
+        return latex_text(percent(value) if is_share(kind, value) else f"{value:,.4g}")
     if isinstance(value, int):
         return latex_text(str(value) if kind is Kind.CLUSTER else f"{value:,}")
     if isinstance(value, datetime):
         return latex_text(f"{value:%Y-%m-%d %H:%M}")
+    if isinstance(value, date):
+        return latex_text(value.isoformat())
     text = value if isinstance(value, str) else joined(value)
     return latex_text(_clipped(text, _HASH_CHARACTERS if kind is Kind.HASH else _TEXT_MAX))
 

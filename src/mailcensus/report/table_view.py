@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,8 @@ from mailcensus.report.visible import script_json
 
 PAGE_ROWS = 25
 """Rows on the page itself; tables.js turns pages of the same size."""
+FORMATS = {"parquet": "Parquet", "tex": "LaTeX", "html": "all columns"}
+"""What a table's files beside CSV are called on a page, by their ending."""
 BROWSER_ROWS_MAX = 10_000
 """More rows than this are in the CSV file only."""
 
@@ -37,6 +39,8 @@ class TableView:
     """Where its CSV file is, seen from the page."""
     more: str | None
     """Where the rows beyond the first page are; None: there are none."""
+    formats: Sequence[tuple[str, str]] = ()
+    """Its files beside CSV: what they are, and where, seen from the page."""
 
     @property
     def is_cut(self) -> bool:
@@ -51,8 +55,10 @@ def analysis_view(
     *,
     shown: Sequence[str] | None,
     known_clusters: int,
+    up: str = "",
+    formats: Sequence[str] = (),
 ) -> TableView:
-    """The view of an analysis table for the first page.
+    """The view of an analysis table: its first rows, and a file with further ones.
 
     Args:
         spec: its catalogue entry.
@@ -60,14 +66,13 @@ def analysis_view(
         report: the report's folder; further rows are written below it.
         shown: columns to show, in this order; None: all. The CSV file has them all.
         known_clusters: clusters up to this number have a page.
+        up: path from the page to the report's folder.
+        formats: endings of the table's other files.
     """
     by_name = {field.name: column_of(field) for field in fields_of(spec.row)}
     names = list(shown if shown is not None else by_name)
     columns = [by_name[name] for name in names]
-    rows = (
-        row_html([cell(column, value, known_clusters=known_clusters) for column, value in pairs])
-        for pairs in (zip(columns, row, strict=True) for row in rows_of(table.select(names)))
-    )
+    rows = table_rows(columns, table.slice(0, BROWSER_ROWS_MAX), known_clusters=known_clusters, up=up)
     first, more = split_rows(rows, spec.name, report / "tables" / f"{spec.name}.js")
     return TableView(
         name=spec.name,
@@ -76,9 +81,24 @@ def analysis_view(
         columns=columns,
         first_rows=first,
         total=table.num_rows,
-        csv=f"tables/{spec.name}.csv",
-        more=f"tables/{spec.name}.js" if more else None,
+        csv=f"{up}tables/{spec.name}.csv",
+        more=f"{up}tables/{spec.name}.js" if more else None,
+        formats=files_of(spec.name, up, formats),
     )
+
+
+def files_of(name: str, up: str, endings: Sequence[str]) -> list[tuple[str, str]]:
+    """A table's files: what each is, and where it is, seen from a page."""
+    return [(FORMATS[ending], f"{up}tables/{name}.{ending}") for ending in endings]
+
+
+def table_rows(
+    columns: Sequence[Column], table: pa.Table, *, known_clusters: int, up: str
+) -> Iterator[Markup]:
+    """Every row of a table as `<tr>`, with these columns."""
+    for row in rows_of(table.select([column.name for column in columns])):
+        pairs = zip(columns, row, strict=True)
+        yield row_html([cell(column, value, known_clusters=known_clusters, up=up) for column, value in pairs])
 
 
 def row_html(cells: Iterable[Markup], *, anchor: str | None = None) -> Markup:
