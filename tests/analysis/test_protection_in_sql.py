@@ -33,8 +33,44 @@ CREATE TABLE logins AS SELECT *, list_transform(raw, lambda n: upper(n)) AS auth
     list_filter(list_transform(raw, lambda n: upper(n)), lambda n: n IN ('PLAIN', 'LOGIN', 'USER')) AS clear
     FROM sides;
 CREATE TABLE offering AS SELECT service, side, count(*) AS o FROM logins WHERE len(auth) > 0 GROUP BY ALL;
+CREATE TABLE shaken AS SELECT ip, service, started_at, tls.*, CASE WHEN tls.signature_verified IS NOT FALSE
+    THEN tls.leaf_sha256 END AS leaf FROM final WHERE tls.version IS NOT NULL;
+CREATE TABLE shown AS SELECT ip, tls.spki_sha256 AS key FROM final WHERE tls.signature_verified IS NOT FALSE
+    UNION SELECT ip, tls.spki_sha256 FROM '{data}/followups/*.parquet' WHERE tls.signature_verified IS NOT FALSE;
+CREATE TABLE shared AS SELECT DISTINCT a.ip FROM shown a JOIN shown b USING (key) WHERE a.ip <> b.ip;
+CREATE TABLE alone AS SELECT s.ip, s.version < 771 AS legacy_tls, s.version AS v, s.cipher_suite IN (3, 5) AS rc4,
+    s.version < 772 AND s.cipher_suite IN (47, 5, 10, 3) AS no_forward_secrecy, c.not_after < s.started_at AS expired,
+    c.self_signed AS self_signed, CASE WHEN c.self_signed THEN false ELSE j.status IN ('broken_chain',
+    'untrusted_root') END AS untrusted
+    FROM shaken s LEFT JOIN '{data}/certificates/*.parquet' c ON c.sha256 = leaf
+    LEFT JOIN '{data}/chains/*.parquet' j ON j.chain_id = sha256(array_to_string(s.chain, ''));
+CREATE TABLE more AS SELECT ip, tls.version AS v, tls.cipher_suite IN (3, 5) AS rc4 FROM '{data}/followups/*.parquet'
+    WHERE tls.version IS NOT NULL UNION ALL SELECT ip, version, list_has_any(cipher_suites, [3, 5])
+    FROM '{data}/enumerations/*.parquet' WHERE len(cipher_suites) > 0;
+CREATE TABLE flawed AS SELECT ip, {flaws}, a.services, least(a.v, m.v) AS oldest FROM
+    (SELECT ip, count(*) AS services, min(v) AS v, {each} FROM alone GROUP BY ip) a
+    FULL JOIN (SELECT ip, min(v) AS v, bool_or(rc4) AS rc4 FROM more GROUP BY ip) m USING (ip);
+CREATE TABLE indexed AS SELECT *, ip IN (FROM shared) AS clustered, {seen} AS flaws, {unknown} AS unknown,
+    CASE WHEN unknown = 0 THEN flaws END AS hygiene FROM flawed;
+CREATE TABLE grouped AS SELECT g, indexed.* FROM indexed, LATERAL (VALUES ('all', true), ('clustered', clustered),
+    ('alone', NOT clustered)) v(g, belongs) WHERE belongs;
+CREATE TABLE asns AS SELECT ip, asn, as_org FROM '{data}/hosts/*.parquet';
 CREATE TABLE said AS SELECT service, side, count(auth) AS k, count(*) - count(auth) AS u FROM logins GROUP BY ALL;
 """
+
+ONCE = ("no_forward_secrecy", "expired", "self_signed", "untrusted")
+FLAWS = ("rc4", "legacy_tls", *ONCE)
+REASONS = ["rc4", "legacy_tls", "no_forward_secrecy", "expired", "self_signed", "untrusted"]
+WORDS = {
+    "flaws": ", ".join(ONCE)
+    + ", CASE WHEN m.rc4 THEN true ELSE a.rc4 END AS rc4, least(a.v, m.v) < 771 AS legacy_tls",
+    "each": ", ".join(
+        f"CASE WHEN bool_or({f}) THEN true WHEN count(*) = count({f}) THEN false END AS {f}"
+        for f in ("rc4", *ONCE)
+    ),
+    "seen": " + ".join(f"coalesce({f}, false)::INT" for f in FLAWS),
+    "unknown": " + ".join(f"({f} IS NULL)::INT" for f in FLAWS),
+}
 
 QUERIES: dict[str, tuple[str, str]] = {
     "auth_mechanisms": (
@@ -61,6 +97,28 @@ QUERIES: dict[str, tuple[str, str]] = {
             count(auth) FILTER (protocol = 'imap') AS lk, count(*) FILTER (disabled AND auth IS NOT NULL) AS ld,
             CASE WHEN lk > 0 THEN ld / lk END, count(*) - count(auth) FROM logins GROUP BY service, side""",
     ),
+    "hygiene": (
+        "group hygiene hosts known share",
+        """SELECT g, hygiene, count(*) AS h, sum(count(hygiene)) OVER (PARTITION BY g) AS k,
+            CASE WHEN hygiene IS NOT NULL THEN h / k END FROM grouped GROUP BY g, hygiene""",
+    ),
+    "hygiene_flaws": (
+        "group flaw hosts known share unknown",
+        " UNION ALL ".join(
+            f"""SELECT g, '{flaw}', count(*) FILTER ({flaw}) AS h, count({flaw}) AS k, h / k, count(*) - count({flaw})
+            FROM grouped GROUP BY g"""
+            for flaw in FLAWS
+        ),
+    ),
+    "hygiene_priorities": (
+        "priority ip reasons flaws unknown hygiene oldest services clustered asn as_org",
+        """SELECT CASE WHEN oldest < 769 OR rc4 THEN 1 WHEN oldest < 771 OR no_forward_secrecy THEN 2
+            WHEN expired OR untrusted THEN 3 ELSE 4 END, ip, concat_ws(',', {reasons}), flaws, unknown, hygiene, oldest,
+            coalesce(services, 0),
+            clustered, asn, as_org FROM indexed JOIN asns USING (ip) WHERE flaws > 0""".replace(
+            "{reasons}", ", ".join(f"CASE WHEN {flaw} THEN '{flaw}' END" for flaw in REASONS)
+        ),
+    ),
 }  # fmt: skip
 
 Found = tuple[Any, Evidence]
@@ -71,7 +129,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     data = tmp_path_factory.mktemp("protection")
     write(data, 2016)
     connection = duckdb.connect()
-    connection.execute(BASE.format(data=data))
+    connection.execute(BASE.format(data=data, **WORDS))
     return connection, gather(Dataset(data))
 
 

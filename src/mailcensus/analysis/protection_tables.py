@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailcensus.analysis import hygiene_tables
 from mailcensus.analysis.authentication import tables as authentication
 from mailcensus.analysis.table_spec import TableSpec
 
@@ -30,5 +31,28 @@ PROTECTION_TABLES: tuple[TableSpec, ...] = (
         "can. (Holz 2016, tables X to XIII)",
         authentication.PlainTextRow,
         authentication.auth_plain_text,
+    ),
+    TableSpec(
+        "hygiene",
+        "Hygiene of hosts",
+        "How many of six flaws hosts have: RC4, TLS before 1.2, no forward secrecy, an expired leaf, a self-signed "
+        "one, an untrusted chain. Shares are of the hosts of which all six are known; others are a row of their own.",
+        hygiene_tables.HygieneRow,
+        hygiene_tables.hygiene,
+    ),
+    TableSpec(
+        "hygiene_flaws",
+        "Flaws of hosts",
+        "The six flaws of the hygiene index, in and out of clusters. Shares are of the hosts of which it is known.",
+        hygiene_tables.FlawRow,
+        hygiene_tables.hygiene_flaws,
+    ),
+    TableSpec(
+        "hygiene_priorities",
+        "Hosts with flaws, by priority",
+        "One row per host with a flaw that was seen. 1: RC4 or SSL; 2: TLS before 1.2, or no forward secrecy; 3: an "
+        "expired leaf or an untrusted chain; 4: a self-signed leaf.",
+        hygiene_tables.PriorityRow,
+        hygiene_tables.hygiene_priorities,
     ),
 )
