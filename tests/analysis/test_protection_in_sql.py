@@ -55,6 +55,9 @@ CREATE TABLE indexed AS SELECT *, ip IN (FROM shared) AS clustered, {seen} AS fl
 CREATE TABLE grouped AS SELECT g, indexed.* FROM indexed, LATERAL (VALUES ('all', true), ('clustered', clustered),
     ('alone', NOT clustered)) v(g, belongs) WHERE belongs;
 CREATE TABLE asns AS SELECT ip, asn, as_org FROM '{data}/hosts/*.parquet';
+CREATE TABLE followups AS FROM '{data}/followups/*.parquet';
+CREATE TABLE ssh AS SELECT ssh.*, CASE WHEN ssh.protocol_version IS NOT NULL THEN [ssh.protocol_version] END AS v,
+    CASE WHEN ssh.hassh_server IS NOT NULL THEN [ssh.hassh_server] END AS h FROM final WHERE ssh IS NOT NULL;
 CREATE TABLE said AS SELECT service, side, count(auth) AS k, count(*) - count(auth) AS u FROM logins GROUP BY ALL;
 """
 
@@ -105,7 +108,8 @@ QUERIES: dict[str, tuple[str, str]] = {
     "hygiene_flaws": (
         "group flaw hosts known share unknown",
         " UNION ALL ".join(
-            f"""SELECT g, '{flaw}', count(*) FILTER ({flaw}) AS h, count({flaw}) AS k, h / k, count(*) - count({flaw})
+            f"""SELECT g, '{flaw}', count(*) FILTER ({flaw}) AS h, count({flaw}) AS k, h / nullif(k, 0),
+            count(*) - count({flaw})
             FROM grouped GROUP BY g"""
             for flaw in FLAWS
         ),
@@ -117,6 +121,42 @@ QUERIES: dict[str, tuple[str, str]] = {
             coalesce(services, 0),
             clustered, asn, as_org FROM indexed JOIN asns USING (ip) WHERE flaws > 0""".replace(
             "{reasons}", ", ".join(f"CASE WHEN {flaw} THEN '{flaw}' END" for flaw in REASONS)
+        ),
+    ),
+    "starttls_stripping": (
+        "service known exposed exposed_share strippable strippable_share unprotected unprotected_share unknown "
+        "injection_known injected injected_share",
+        """SELECT service, count(raw) AS k, count(*) FILTER (e) AS x, x / k,
+            count(*) FILTER (e AND starttls_offered) AS s, s / k,
+            count(*) FILTER (e AND NOT starttls_offered) AS n, n / k, count(*) - count(raw),
+            coalesce(any_value(i.checked), 0) AS ik, coalesce(any_value(i.yes), 0) AS j,
+            CASE WHEN ik > 0 THEN j / ik END
+        FROM (SELECT *, raw IS NOT NULL AND (len(clear) > 0 OR (protocol = 'imap' AND NOT disabled)) AS e FROM logins)
+        LEFT JOIN (SELECT service, count(*) AS checked, count(*) FILTER (x) AS yes FROM (SELECT service, ip,
+            bool_or(starttls_injected) AS x FROM followups WHERE purpose = 'starttls_injection'
+            AND starttls_injected IS NOT NULL GROUP BY ALL) GROUP BY service) i USING (service)
+        WHERE side = 'before' GROUP BY service""",
+    ),
+    "post_quantum": (
+        "service shaken able post_quantum share able_share asked_for",
+        """SELECT service, count(*) AS s, count(*) FILTER (version = 772) AS a,
+            count(*) FILTER ("group" IN (4588, 25497)) AS p, p / s, CASE WHEN a > 0 THEN p / a END,
+            count(*) FILTER ("group" IN (4588, 25497) AND hello_retry)
+            FROM shaken GROUP BY service
+        UNION ALL SELECT 'ssh', count(*) AS s, s, count(*) FILTER (ssh.kex_algorithms[1] SIMILAR TO '(sntrup|mlkem).*')
+            AS p, p / s, p / s, NULL FROM final WHERE ssh.kex_algorithms IS NOT NULL""",
+    ),
+    "ssh_offers": (
+        "kind name hosts known share weak",
+        " UNION ALL ".join(
+            f"""SELECT '{kind}' AS k, n, count(*) AS h, any_value(w), h / any_value(w), n SIMILAR TO
+            '.*(sha1|-cbc|arcfour|md5|ssh-rsa|ssh-dss|1[.]5).*'
+            FROM (SELECT unnest({column}) AS n, (SELECT count({column}) FROM ssh) AS w
+            FROM ssh) WHERE n IS NOT NULL GROUP BY n"""
+            for kind, column in {
+                "kex": "kex_algorithms", "host_key": "host_key_algorithms", "cipher": "ciphers_server_to_client",
+                "mac": "macs_server_to_client", "version": "v", "hassh": "h",
+            }.items()
         ),
     ),
 }  # fmt: skip

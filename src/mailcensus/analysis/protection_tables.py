@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailcensus.analysis import hygiene_tables
+from mailcensus.analysis import hygiene_tables, post_quantum, ssh_offers, stripping
 from mailcensus.analysis.authentication import tables as authentication
 from mailcensus.analysis.table_spec import TableSpec
 
@@ -54,5 +54,29 @@ PROTECTION_TABLES: tuple[TableSpec, ...] = (
         "expired leaf or an untrusted chain; 4: a self-signed leaf.",
         hygiene_tables.PriorityRow,
         hygiene_tables.hygiene_priorities,
+    ),
+    TableSpec(
+        "starttls_stripping",
+        "If STARTTLS is cut out",
+        "One row per service that starts TLS on request: who takes passwords in the clear before it. Shares are of the "
+        "hosts that said before TLS what they can; injected ones of those that were checked.",
+        stripping.StrippingRow,
+        stripping.starttls_stripping,
+    ),
+    TableSpec(
+        "post_quantum",
+        "Post-quantum key exchange",
+        "One row per service: TLS by the groups used with the study's hello, SSH by what servers offer. Shares are of "
+        "the hosts that chose a version or said what they offer, and of those that could use it.",
+        post_quantum.PostQuantumRow,
+        post_quantum.post_quantum,
+    ),
+    TableSpec(
+        "ssh_offers",
+        "What SSH servers offer",
+        "Key exchange, host keys, ciphers and MACs to the client, versions and HASSH, at most 100 of each. Shares are "
+        "of the hosts that said anything of the kind.",
+        ssh_offers.SshOfferRow,
+        ssh_offers.ssh_offers,
     ),
 )
