@@ -64,14 +64,25 @@ class Dataset:
         return table
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
-        """Hold rows in memory under a name: an Arrow table as it is, an expression computed once."""
-        held: ibis.Table = self.connection.create_table(name, table, overwrite=True, temp=True)
+        """Hold rows in memory under a name: an Arrow table as it is, an expression computed once.
+
+        An earlier table of that name is gone before; `table` cannot read it.
+        """
+        # Not by `overwrite`: that writes the rows to a table of another name and copies them.
+        self.connection.raw_sql(f'DROP TABLE IF EXISTS temp.main."{name}"')
+        held: ibis.Table = self.connection.create_table(name, table, schema=_nullable(table), temp=True)
         return held
 
     def newest_run(self) -> str | None:
         """Id of the newest run with hits, grabs, canaries or a stage that ended (run ids sort by time); else None."""
         newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in _OF_RUNS)
         return max((run_id for run_id in newest if run_id is not None), default=None)
+
+
+def _nullable(table: pa.Table | ibis.Table) -> ibis.Schema:
+    """Any column may hold nulls: rows of a table held and of one read go together."""
+    schema = table.schema() if isinstance(table, ibis.Table) else ibis.Schema.from_pyarrow(table.schema)
+    return ibis.schema({name: kind(nullable=True) for name, kind in schema.items()})
 
 
 def later_attempts(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
