@@ -25,6 +25,9 @@ _LIST_CHARACTERS = 80
 _ITEM_MAX = 60
 """Characters of one item of a list; the CSV file has all."""
 _WRITTEN = {
+    "ases": "ASes",
+    "asn": "AS",
+    "asns": "ASes",
     "ip": "address",
     "ok": "OK",
     "sha256": "SHA-256",

@@ -143,7 +143,7 @@ CHAPTERS = (
                 "key_exchange_groups",
             ),
             *("dh_sizes", "dh_primes", "dh_prime_kinds", "signature_schemes", "handshake_features", "alpn"),
-            *("stapling", "record_sizes", "fingerprints"),
+            *("stapling", "record_sizes", "fingerprints", "post_quantum"),
         ),
     ),
     ChapterSpec(
@@ -166,13 +166,13 @@ CHAPTERS = (
         "authentication",
         "Authentication",
         "How users log in, before TLS and behind it, in the order in which servers offer it.",
-        ("auth_mechanisms", "auth_combinations", "auth_plain_text"),
+        ("auth_plain_text", "auth_mechanisms", "auth_combinations", "starttls_stripping"),
     ),
     ChapterSpec(
         "software",
         "Software and hygiene",
         "What servers say they run, and how well it is kept.",
-        ("software",),
+        ("hygiene", "hygiene_flaws", "hygiene_priorities", "software", "ssh_offers", "published_values"),
     ),
 )
 OTHERS = ChapterSpec("more", "More tables", "Tables that belong to no chapter of their own.", ())

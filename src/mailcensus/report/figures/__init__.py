@@ -21,8 +21,8 @@ class FigureSpec:
     """One figure."""
 
     caption: str
-    draw: Callable[[pa.Table], Figure]
-    """Draws it, out of a table that has rows."""
+    draw: Callable[[pa.Table], Figure | None]
+    """Draws it, out of a table that has rows; None: they leave nothing to draw."""
 
 
 FIGURES: Mapping[str, FigureSpec] = {
@@ -52,6 +52,9 @@ FIGURES: Mapping[str, FigureSpec] = {
     "canary_record": FigureSpec(
         "The share of questions that canaries answered; of many, the 30 most silent.", bars.canary_record
     ),
+    "hygiene": FigureSpec(
+        "Hosts by their number of flaws, of those of which all are known.", distributions.hygiene
+    ),
     "noise_ports": FigureSpec(
         "The share of a random sample that answers on ports where hardly anybody listens.", bars.noise_ports
     ),
@@ -65,5 +68,8 @@ def write_figures(name: str, table: pa.Table, folder: Path) -> list[FigurePart]:
     spec = FIGURES.get(name)
     if spec is None or not table.num_rows:
         return []
+    figure = spec.draw(table)
+    if figure is None:
+        return []
     file = name.replace("_", "-")
-    return [FigurePart(file, save_figure(spec.draw(table), folder, file), spec.caption)]
+    return [FigurePart(file, save_figure(figure, folder, file), spec.caption)]

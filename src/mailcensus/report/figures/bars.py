@@ -1,4 +1,4 @@
-"""Shares by service as stacked bars, and counts as simple ones."""
+"""Shares by service as stacked bars, and counts as simple ones; None where no share is known."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _LEGEND_COLUMNS = 4
 _Rows = Sequence[Mapping[str, Any]]
 
 
-def tls_versions(table: pa.Table) -> Figure:
+def tls_versions(table: pa.Table) -> Figure | None:
     """Versions chosen, by service (Holz 2016, table IV)."""
     return _stacked(table.to_pylist(), "version", "share of handshakes")
 
 
-def cipher_classes(table: pa.Table) -> Figure:
+def cipher_classes(table: pa.Table) -> Figure | None:
     """Classes of suites chosen, by service (Holz 2016, figure 3)."""
     return _stacked(table.to_pylist(), "cipher_class", "share of handshakes whose suite is known")
 
 
-def chain_statuses(table: pa.Table) -> Figure:
+def chain_statuses(table: pa.Table) -> Figure | None:
     """Verdicts on chains, by service, of the first root store (Holz 2016, figure 4)."""
     rows = table.to_pylist()
     store = rows[0]["root_store"]
@@ -38,28 +38,30 @@ def chain_statuses(table: pa.Table) -> Figure:
     )
 
 
-def cause_summary(table: pa.Table) -> Figure:
+def cause_summary(table: pa.Table) -> Figure | None:
     """Hosts in clusters, by the reading of why they share."""
     rows = [row for row in table.to_pylist() if row["hosts"]]
     return _counts([(row["reading"], row["hosts"]) for row in rows], "hosts")
 
 
-def key_findings(table: pa.Table) -> Figure:
+def key_findings(table: pa.Table) -> Figure | None:
     """Keys by kind of finding."""
     rows = [row for row in table.to_pylist() if row["keys"]]
     return _counts([(row["finding"], row["keys"]) for row in rows], "keys")
 
 
-def canary_record(table: pa.Table) -> Figure:
+def canary_record(table: pa.Table) -> Figure | None:
     """The share of questions that each canary answered; the most silent first."""
     rows = [row for row in table.to_pylist() if row["share"] is not None][:_BARS_MAX]
     bars = [(f"{row['ip']} port {row['port']}", row["share"]) for row in rows]
     return _horizontal(bars, "share of questions answered", is_share=True)
 
 
-def noise_ports(table: pa.Table) -> Figure:
+def noise_ports(table: pa.Table) -> Figure | None:
     """The share of the random sample that answers on each noise port, with its interval."""
     rows = [row for row in table.to_pylist() if row["share"] is not None]
+    if not rows:
+        return None
     with drawing(_FRAME_INCHES + _BAR_INCHES * len(rows)) as (figure, axes):
         for place, row in enumerate(rows):
             low, high = row["share"] - row["share_low"], row["share_high"] - row["share"]
@@ -80,8 +82,10 @@ def noise_ports(table: pa.Table) -> Figure:
     return figure
 
 
-def _stacked(rows: _Rows, by: str, across: str) -> Figure:
+def _stacked(rows: _Rows, by: str, across: str) -> Figure | None:
     known = [row for row in rows if row["share"] is not None]
+    if not known:
+        return None
     services = list(dict.fromkeys(row["service"] for row in known))
     kinds = list(dict.fromkeys(row[by] for row in known))
     ends = dict.fromkeys(services, 0.0)
@@ -105,11 +109,13 @@ def _stacked(rows: _Rows, by: str, across: str) -> Figure:
     return figure
 
 
-def _counts(bars: Sequence[tuple[str, int]], across: str) -> Figure:
+def _counts(bars: Sequence[tuple[str, int]], across: str) -> Figure | None:
     return _horizontal([(name.replace("_", " "), count) for name, count in bars], across, is_share=False)
 
 
-def _horizontal(bars: Sequence[tuple[str, float]], across: str, *, is_share: bool) -> Figure:
+def _horizontal(bars: Sequence[tuple[str, float]], across: str, *, is_share: bool) -> Figure | None:
+    if not bars:
+        return None
     with drawing(_FRAME_INCHES + _BAR_INCHES * len(bars)) as (figure, axes):
         drawn = axes.barh(range(len(bars)), [value for _, value in bars], color=colours(1)[0], height=0.72)
         for bar, (name, value) in zip(drawn, bars, strict=True):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from mailcensus.report.figures.style import COLOURS, drawing, grid, logarithmic, percent_axis
+from mailcensus.report.figures.style import COLOURS, drawing, grid, logarithmic, percent_axis, tell
 
 _MARKERS = "os^Dv"
 
@@ -44,6 +45,31 @@ def key_hosts(table: pa.Table) -> Figure:
     return _at_least([line], "hosts that show the same key", "share of keys on so many or more")
 
 
+def hygiene(table: pa.Table) -> Figure | None:
+    """Hosts by their number of flaws, a bar for each group; hosts with an unknown one are left out."""
+    rows = [row for row in table.to_pylist() if row["hygiene"] is not None and row["share"] is not None]
+    if not rows:
+        return None
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    width = 0.8 / max(1, len(groups))
+    with drawing(2.8) as (figure, axes):
+        for place, group in enumerate(groups):
+            own = {row["hygiene"]: row["share"] for row in rows if row["group"] == group}
+            middles = [flaws + (place + 0.5) * width - 0.4 for flaws in own]
+            bars = axes.bar(
+                middles, list(own.values()), width, color=COLOURS[place % 8], label=group.replace("_", " ")
+            )
+            for bar, (flaws, share) in zip(bars, own.items(), strict=True):
+                tell(bar, f"{group}, {flaws} flaws: {share:.1%}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        percent_axis(axes.yaxis)
+        axes.set_xlabel("flaws of six")
+        axes.set_ylabel("share of hosts of the group")
+        grid(axes, "y")
+        axes.legend()
+    return figure
+
+
 def _points(rows: Sequence[dict[str, float]], across: str) -> tuple[list[float], list[float]]:
     points = sorted((row[across], row["at_least_share"]) for row in rows if row["at_least_share"])
     return [x for x, _ in points], [y for _, y in points]
@@ -56,7 +82,7 @@ def _at_least(lines: Sequence[tuple[str, list[float], list[float]]], across: str
             axes.plot(
                 xs,
                 ys,
-                drawstyle="steps-post",
+                drawstyle="steps-pre",
                 linewidth=1,
                 markersize=3.5,
                 label=name.replace("_", " "),
