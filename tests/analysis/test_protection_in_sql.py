@@ -58,6 +58,15 @@ CREATE TABLE asns AS SELECT ip, asn, as_org FROM '{data}/hosts/*.parquet';
 CREATE TABLE followups AS FROM '{data}/followups/*.parquet';
 CREATE TABLE ssh AS SELECT ssh.*, CASE WHEN ssh.protocol_version IS NOT NULL THEN [ssh.protocol_version] END AS v,
     CASE WHEN ssh.hassh_server IS NOT NULL THEN [ssh.hassh_server] END AS h FROM final WHERE ssh IS NOT NULL;
+CREATE TABLE enums AS FROM '{data}/enumerations/*.parquet';
+CREATE TABLE verdicts AS SELECT ip, count(*) AS judged, count(*) FILTER (j.status = 'valid') AS valid
+    FROM shaken s JOIN '{data}/chains/*.parquet' j ON j.chain_id = sha256(array_to_string(s.chain, '')) GROUP BY ip;
+CREATE TABLE hosts AS SELECT ip, count(*) FILTER (tls_mode <> 'none' AND (tls.version IS NOT NULL OR
+    outcome IN ('no_starttls', 'tls_alert', 'tls_error'))) AS tls_known, count(tls.version) AS tls,
+    count(starttls_offered) AS starttls_known, count(*) FILTER (starttls_offered) AS starttls
+    FROM final WHERE stage <> 'connect' GROUP BY ip;
+CREATE TABLE counted AS SELECT hosts.*, coalesce(judged, 0) AS judged, coalesce(valid, 0) AS valid, hygiene
+    FROM hosts LEFT JOIN verdicts USING (ip) LEFT JOIN indexed USING (ip);
 CREATE TABLE said AS SELECT service, side, count(auth) AS k, count(*) - count(auth) AS u FROM logins GROUP BY ALL;
 """
 
@@ -74,6 +83,14 @@ WORDS = {
     "seen": " + ".join(f"coalesce({f}, false)::INT" for f in FLAWS),
     "unknown": " + ".join(f"({f} IS NULL)::INT" for f in FLAWS),
 }
+
+COUNTS = """count(*) AS h, sum(tls_known) AS tk, sum(tls) AS t, t / nullif(tk, 0), sum(starttls_known) AS sk,
+    sum(starttls) AS s, s / nullif(sk, 0), sum(judged) AS j, sum(valid) AS v, v / nullif(j, 0), count(hygiene) AS hk,
+    avg(hygiene) AS m"""
+COUNT_NAMES = (
+    "hosts tls_known tls tls_share starttls_known starttls starttls_share judged valid valid_share hygiene_known "
+    "mean_hygiene"
+)
 
 QUERIES: dict[str, tuple[str, str]] = {
     "auth_mechanisms": (
@@ -158,6 +175,32 @@ QUERIES: dict[str, tuple[str, str]] = {
                 "mac": "macs_server_to_client", "version": "v", "hassh": "h",
             }.items()
         ),
+    ),
+    "suites_offered": (
+        "service version code hosts first taking share",
+        """SELECT service, version_name, x, count(*) AS h, count(*) FILTER (cipher_suites[1] = x), t, h / t FROM
+            (SELECT *, unnest(cipher_suites) AS x FROM enums) JOIN (SELECT service, version, count(*) AS t FROM enums
+            WHERE len(cipher_suites) > 0 GROUP BY ALL) USING (service, version) GROUP BY service, version_name, x, t""",
+    ),
+    "versions_offered": (
+        "service version known taking taking_share unknown complete ordering server_order server_order_share rc4 "
+        "triple_des export null anonymous",
+        """SELECT service, version_name, count(*) FILTER (complete OR t) AS k, count(*) FILTER (t) AS n,
+            n / nullif(k, 0),
+            count(*) FILTER (NOT complete AND NOT t), count(*) FILTER (complete AND t), count(preference) AS o,
+            count(*) FILTER (preference = 'server') AS s, s / nullif(o, 0),
+            count(*) FILTER (list_has_any(cipher_suites, [3, 5])), count(*) FILTER (list_contains(cipher_suites, 10)),
+            count(*) FILTER (list_contains(cipher_suites, 3)), 0, 0
+        FROM (SELECT *, len(cipher_suites) > 0 AS t FROM enums) GROUP BY ALL""",
+    ),
+    "by_as": (
+        f"asn as_org {COUNT_NAMES}",
+        f"SELECT asn, any_value(as_org), {COUNTS} FROM counted JOIN asns USING (ip) GROUP BY asn",
+    ),
+    "by_software": (
+        f"product {COUNT_NAMES}",
+        f"""SELECT software, {COUNTS} FROM counted JOIN (SELECT DISTINCT ip, software FROM final WHERE protocol = 'smtp'
+            AND software IS NOT NULL) USING (ip) GROUP BY software""",
     ),
 }  # fmt: skip
 

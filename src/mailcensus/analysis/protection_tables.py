@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailcensus.analysis import hygiene_tables, post_quantum, ssh_offers, stripping
+from mailcensus.analysis import by_as, hygiene_tables, post_quantum, ssh_offers, stripping, suites_offered
 from mailcensus.analysis.authentication import tables as authentication
 from mailcensus.analysis.table_spec import TableSpec
 
@@ -78,5 +78,37 @@ PROTECTION_TABLES: tuple[TableSpec, ...] = (
         "of the hosts that said anything of the kind.",
         ssh_offers.SshOfferRow,
         ssh_offers.ssh_offers,
+    ),
+    TableSpec(
+        "suites_offered",
+        "Cipher suites that servers take",
+        "Asked one by one in follow-ups. Shares are of the hosts that take any suite in that version on that service. "
+        "(Baumgaertner 2015)",
+        suites_offered.SuiteOfferedRow,
+        suites_offered.suites_offered,
+    ),
+    TableSpec(
+        "versions_offered",
+        "Versions that servers take",
+        "Asked in follow-ups: whose order of suites counts, and what is weak. Shares are of the hosts of which it is "
+        "known, and of those whose order is known.",
+        suites_offered.VersionOfferedRow,
+        suites_offered.versions_offered,
+    ),
+    TableSpec(
+        "by_as",
+        "Protection by autonomous system",
+        "Shares are of the services of which it is known; `mean_hygiene` is over hosts whose index is known. Ranks are "
+        "among systems with five of these at least.",
+        by_as.AsRow,
+        by_as.by_as,
+    ),
+    TableSpec(
+        "by_software",
+        "Protection by software",
+        "By the product that hosts' SMTP servers name, over all services of these hosts. Shares are of the services of "
+        "which it is known.",
+        by_as.ProductRow,
+        by_as.by_software,
     ),
 )
