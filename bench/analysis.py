@@ -20,9 +20,9 @@ from itertools import combinations
 from pathlib import Path
 
 from bench.synthetic_study import write_population
-from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.writing import write_tables
 from mailcensus.dataset.tables import Dataset
 

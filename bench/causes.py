@@ -15,10 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.cause_rules import Reading
 from mailcensus.analysis.evidence import gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.population import make_plan

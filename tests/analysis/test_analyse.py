@@ -11,10 +11,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from mailcensus.analysis.analyse import analyse, rows_of
+from mailcensus.analysis.analyse import analyse
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.analysis.summary import HEADLINES
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.writing import read_tables, write_tables
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset

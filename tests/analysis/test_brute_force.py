@@ -27,7 +27,7 @@ from random_populations import (
     spki,
 )
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.dataset.tables import Dataset

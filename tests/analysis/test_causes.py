@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hand_made import Leaf, Server, evidence_of, side_by_side
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.cause_rules import MEANINGS, RULES, Reading
 

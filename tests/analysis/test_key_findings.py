@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from analysis.hand_made import NOW, RUN, Leaf, Server, evidence_of, named
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.default_certificates import catalogue_of, products
 from mailcensus.analysis.evidence import Evidence, gather

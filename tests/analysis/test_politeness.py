@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.dataset.parts import PartWriter

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_logins import write
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.analysis.published import beside, published_values

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_populations import address, crowd
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.dataset.tables import Dataset

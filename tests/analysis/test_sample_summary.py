@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.estimate import estimate
 from mailcensus.analysis.evidence import gather

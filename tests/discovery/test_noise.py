@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import uvloop
 
-from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.analysis.noise import discovery, noise_hits, noise_ports
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.left_out import dataset_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun, stage_row

@@ -58,8 +58,10 @@ pairs AS (
         ON one.host = two.host AND one.service = two.service AND two.run = one.run + 1
     GROUP BY one.run, one.host, one.service
 )
-SELECT a.run_id AS run_a, b.run_id AS run_b, count(pairs.run) AS places, coalesce(count_if(certificate), 0) AS same_certificate,
-    coalesce(count_if(key AND NOT certificate), 0) AS same_key, coalesce(count_if(NOT key AND NOT certificate), 0) AS other_key,
+SELECT a.run_id AS run_a, b.run_id AS run_b, count(pairs.run) AS places,
+    coalesce(count_if(certificate), 0) AS same_certificate,
+    coalesce(count_if(key AND NOT certificate), 0) AS same_key,
+    coalesce(count_if(NOT key AND NOT certificate), 0) AS other_key,
     same_key / nullif(same_key + other_key, 0) AS same_key_share
 FROM times a JOIN times b ON b.run = a.run + 1 LEFT JOIN pairs ON pairs.run = a.run
 GROUP BY a.run, a.run_id, b.run_id ORDER BY a.run

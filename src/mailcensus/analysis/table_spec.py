@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import ibis
+import pyarrow as pa
 
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.model import schema_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,13 @@ class TableSpec:
     """Row declaration: `fields_of(row)` gives columns and their meaning, `schema_of(row)` the Arrow schema."""
     function: Callable[[Evidence], ibis.Table]
     """Makes the rows, in the order in which they are shown."""
+
+
+def rows_of(spec: TableSpec, evidence: Evidence) -> pa.Table:
+    """One table, with exactly the columns and types it declares; worked out once for each evidence."""
+    schema = schema_of(spec.row)
+
+    def work_out() -> pa.Table:
+        return spec.function(evidence).select(*schema.names).to_pyarrow().cast(schema)
+
+    return evidence.once(f"rows of {spec.name}", work_out)

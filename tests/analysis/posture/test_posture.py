@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_posture import NOW, RUN, chain_id, named
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.posture.striking import systems_of
 from mailcensus.analysis.posture.tables import POSTURE_TABLES

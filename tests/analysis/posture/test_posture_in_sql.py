@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_posture import write
 
-from mailcensus.analysis.analyse import rows_of
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.chain_status import chain_status
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.posture.ciphers import class_of

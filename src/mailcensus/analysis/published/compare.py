@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import ibis
 import pyarrow as pa
 
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.published import PublishedValue, published_values
-from mailcensus.analysis.table_spec import TableSpec
+from mailcensus.analysis.table_spec import TableSpec, rows_of
 from mailcensus.model import Column, schema_of
 
 
@@ -32,12 +32,12 @@ class PublishedValueRow:
 def compare(evidence: Evidence, specs: Iterable[TableSpec]) -> ibis.Table:
     """Every published value beside ours, in the order of the data file."""
     wanted = {value.table for value in published_values()}
-    tables = {spec.name: spec.function(evidence) for spec in specs if spec.name in wanted}
+    tables = {spec.name: rows_of(spec, evidence).to_pylist() for spec in specs if spec.name in wanted}
     rows = [_row(value, tables[value.table]) for value in published_values()]
     return ibis.memtable(pa.Table.from_pylist(rows, schema=schema_of(PublishedValueRow)))
 
 
-def _row(value: PublishedValue, table: ibis.Table) -> dict[str, object]:
+def _row(value: PublishedValue, table: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     return {
         "table": value.table, "row": ", ".join(f"{name} {wanted}" for name, wanted in value.row.items()),
         "column": value.column, "unit": value.unit, "published": value.value, "source": value.source,
@@ -45,8 +45,7 @@ def _row(value: PublishedValue, table: ibis.Table) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _ours(value: PublishedValue, table: ibis.Table) -> float | None:
-    here = [table[name] == wanted for name, wanted in value.row.items()]
-    found = table.filter(*here) if here else table
-    rows = found.select(ours=found[value.column].cast("float64")).limit(2).to_pyarrow()["ours"].to_pylist()
-    return rows[0] if len(rows) == 1 else None
+def _ours(value: PublishedValue, table: Sequence[Mapping[str, Any]]) -> float | None:
+    found = [row for row in table if all(row[name] == wanted for name, wanted in value.row.items())]
+    ours = found[0][value.column] if len(found) == 1 else None
+    return None if ours is None else float(ours)
