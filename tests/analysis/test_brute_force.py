@@ -27,9 +27,9 @@ from random_populations import (
     spki,
 )
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 
 pytestmark = pytest.mark.slow

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hand_made import Leaf, Server, evidence_of, side_by_side
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.cause_rules import MEANINGS, RULES, Reading
+from mailcensus.analysis.table_spec import rows_of
 
 SPECS = {spec.name: spec for spec in TABLES}
 CA = "CN=Some CA"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from analysis.hand_made import NOW, RUN, Leaf, Server, evidence_of, named
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.default_certificates import catalogue_of, products
 from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.facts.key_flaws import CHECK_STAGE, NO_BLOCKLIST, Flaw

@@ -10,10 +10,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_logins import write
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
 from mailcensus.analysis.published import beside, published_values
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import schema_of
 

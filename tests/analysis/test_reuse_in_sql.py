@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_populations import address, crowd
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.report.chapters import CHAPTERS
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.estimate import estimate
 from mailcensus.analysis.evidence import gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Hit, Run

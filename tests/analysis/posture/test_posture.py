@@ -14,10 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_posture import NOW, RUN, chain_id, named
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.posture.striking import systems_of
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Certificate, Chain, ChainError, Grab, Host, Key, Outcome, Stage, Tls

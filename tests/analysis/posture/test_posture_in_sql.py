@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_posture import write
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.chain_status import chain_status
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.posture.ciphers import class_of
 from mailcensus.analysis.posture.issuers import organisation_of
 from mailcensus.analysis.posture.key_exchange import kind_of
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.wire.services import SERVICE_BY_NAME
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
