@@ -21,8 +21,8 @@ from mailcensus.report.pages import Pages
 from mailcensus.report.table_files import write_table_files
 from mailcensus.study import Study
 
-CLUSTER_PAGES_MAX = 10_000
-"""The largest clusters get a page each; the rest are in the tables."""
+CLUSTER_PAGES_MAX = 2_000
+"""The largest clusters get a page each; the rest are in the tables. Ten thousand pages take minutes."""
 _PARTS = ("assets", "clusters", "figures", "tables", "chapters", "index.html")
 
 
