@@ -104,6 +104,7 @@ def test_an_empty_study_has_every_table_with_no_rows_and_zero_counts(tmp_path: P
     statistics = {row["name"]: row["value"] for row in tables.pop("cluster_statistics").to_pylist()}
     assert (statistics.pop("clusters"), statistics.pop("hosts")) == (0, 0)
     assert set(statistics.values()) == {None}
+    assert {row["ours"] for row in tables.pop("published_values").to_pylist()} <= {None, 0}
     for table in tables.values():
         numbers = [
             value for row in table.to_pylist() for value in row.values() if isinstance(value, int | float)

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hand_made import NOW, RUN, Leaf, Server, evidence_of, named
 
-from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.blast_radius import without_forward_secrecy
 from mailcensus.analysis.catalogue import TABLES
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.model import Enumeration, Outcome
 from mailcensus.model.chain import Chain, ChainStatus
 
@@ -62,8 +62,8 @@ ENUMERATIONS = [
 
 def chain(leaf: Leaf, status: ChainStatus, store: str = "mozilla") -> Chain:
     return Chain(
-        chain_id="c", leaf_sha256=leaf.sha256, sent=1, root_store=store, store_date=NOW.date(), store_sha256="s", at=NOW,
-        holds_from=None, holds_until=None, status=status,
+        chain_id="c", leaf_sha256=leaf.sha256, sent=1, root_store=store, store_date=NOW.date(), store_sha256="s",
+        at=NOW, holds_from=None, holds_until=None, status=status,
     )  # fmt: skip
 
 

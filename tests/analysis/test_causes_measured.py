@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 from bench.causes import BAR, SEEDS, TRUTHS, Matrix, measure
+
 from mailcensus.lab.records import Noise
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "causes.md"

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from random_logins import write
 
-from mailcensus.analysis.analyse import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 
 pytestmark = pytest.mark.slow

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Grab, Outcome, Stage

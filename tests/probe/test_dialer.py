@@ -306,4 +306,6 @@ def test_studies_get_their_dialer_from_the_door_that_keeps_its_books() -> None:
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Dialer"
     }
-    assert making == {"probe/door.py", "cli/grab.py", "discovery/preflight.py"}, "the last asks before a run begins"
+    assert making == {"probe/door.py", "cli/grab.py", "discovery/preflight.py"}, (
+        "the last asks before a run begins"
+    )

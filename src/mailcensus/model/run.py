@@ -54,5 +54,7 @@ class Run:
     excluded: Annotated[int, Column("addresses left out by exclusions")] = 0
     sampled_from: Annotated[
         int | None,
-        Column("addresses of which those asked are a random sample (discover); null: all that may be were asked"),
+        Column(
+            "addresses of which those asked are a random sample (discover); null: all that may be were asked"
+        ),
     ] = None
