@@ -21,13 +21,12 @@ def numerical_order(ips: pa.Array) -> npt.NDArray[np.int64]:
         Indices into `ips`, as numpy.argsort gives them.
     """
     is_v6 = np.asarray(pc.find_substring(ips, ":").to_numpy(zero_copy_only=False) >= 0)
-    high = np.zeros(len(ips), np.uint64)
-    low = np.zeros(len(ips), np.uint64)
-    low[~is_v6] = _v4_numbers(ips.filter(pa.array(~is_v6)))
+    v4, v6 = np.flatnonzero(~is_v6), np.flatnonzero(is_v6)
     wide = [int(IPv6Address(ip)) for ip in ips.filter(pa.array(is_v6)).to_pylist()]
-    high[is_v6] = np.array([number >> 64 for number in wide], np.uint64)
-    low[is_v6] = np.array([number & (1 << 64) - 1 for number in wide], np.uint64)
-    return np.lexsort((low, high, is_v6))
+    high = np.array([number >> 64 for number in wide], np.uint64)
+    low = np.array([number & (1 << 64) - 1 for number in wide], np.uint64)
+    in_v4 = np.argsort(_v4_numbers(ips.filter(pa.array(~is_v6))))
+    return np.concatenate([v4[in_v4], v6[np.lexsort((low, high))]])
 
 
 def _v4_numbers(ips: pa.Array) -> npt.NDArray[np.uint64]:
