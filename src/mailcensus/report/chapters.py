@@ -143,7 +143,7 @@ CHAPTERS = (
                 "key_exchange_groups",
             ),
             *("dh_sizes", "dh_primes", "dh_prime_kinds", "signature_schemes", "handshake_features", "alpn"),
-            *("stapling", "record_sizes", "fingerprints", "post_quantum"),
+            *("stapling", "record_sizes", "fingerprints", "post_quantum", "suites_offered", "versions_offered"),
         ),
     ),
     ChapterSpec(
@@ -172,7 +172,10 @@ CHAPTERS = (
         "software",
         "Software and hygiene",
         "What servers say they run, and how well it is kept.",
-        ("hygiene", "hygiene_flaws", "hygiene_priorities", "software", "ssh_offers", "published_values"),
+        (
+            *("hygiene", "hygiene_flaws", "hygiene_priorities", "by_as", "by_software"),
+            *("software", "ssh_offers", "published_values"),
+        ),
     ),
 )
 OTHERS = ChapterSpec("more", "More tables", "Tables that belong to no chapter of their own.", ())
