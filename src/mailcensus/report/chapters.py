@@ -143,7 +143,8 @@ CHAPTERS = (
                 "key_exchange_groups",
             ),
             *("dh_sizes", "dh_primes", "dh_prime_kinds", "signature_schemes", "handshake_features", "alpn"),
-            *("stapling", "record_sizes", "fingerprints", "post_quantum", "suites_offered", "versions_offered"),
+            *("stapling", "record_sizes", "fingerprints", "post_quantum"),
+            *("suites_offered", "versions_offered"),
         ),
     ),
     ChapterSpec(
