@@ -25,6 +25,7 @@ from mailcensus.facts.chains import judge_chains
 from mailcensus.lab.pki import AT, KINDS, LabAuthorities
 from mailcensus.model import Certificate, Field, Grab, Outcome, Stage, Tls, schema_of
 from mailcensus.report import build_report
+from mailcensus.report.chapters import SHOWN_COLUMNS
 from mailcensus.report.latex import latex_table
 from mailcensus.study import Settings, Study
 from mailcensus.wire.certificates import parse_certificate
@@ -174,6 +175,14 @@ def test_the_report_has_every_table_and_no_cell_with_a_number_that_is_none(
     assert written >= {spec.name for spec in TABLES}
     for page in report.rglob("*.html"):
         assert not _none_numbers(_CELL.findall(page.read_text(encoding="utf-8"))), page
+    for spec in TABLES:
+        page = (report / "tables" / f"{spec.name}.html").read_text(encoding="utf-8")
+        nobody = [
+            1 for one, share, row in _shares(tables) if one == spec and row.get(whole_of(spec, share)) == 0
+        ]
+        assert page.count(">no hosts<") == len(nobody), spec.name
+        latex = (report / "tables" / f"{spec.name}.tex").read_text(encoding="utf-8")
+        assert not nobody or "no hosts" in latex or spec.name in SHOWN_COLUMNS, spec.name
 
 
 def _none_numbers(cells: Sequence[str] | Iterator[str]) -> list[str]:

@@ -39,6 +39,11 @@ _WRITTEN = {
 UNKNOWN = Markup('<span class="null" title="not known, or nothing to count">–</span>')
 
 
+NOBODY = "no hosts"
+"""What a share of nobody says."""
+_NOBODY = Markup('<span class="null" title="there is nobody to have a share of">{}</span>').format(NOBODY)
+
+
 class Kind(StrEnum):
     """How a column is set and sorted."""
 
@@ -82,6 +87,11 @@ class Column:
     kind: Kind
 
     @property
+    def is_share(self) -> bool:
+        """Whether it is part of a whole."""
+        return self.kind is Kind.SHARE
+
+    @property
     def css(self) -> str:
         """Class of its header and cells."""
         return _CLASS.get(self.kind, self.kind.value)
@@ -97,7 +107,9 @@ def column_label(name: str) -> str:
     return " ".join(_WRITTEN.get(word, word) for word in name.split("_"))
 
 
-def cell(column: Column, value: Value, *, known_clusters: int, up: str = "") -> Markup:
+def cell(
+    column: Column, value: Value, *, known_clusters: int, up: str = "", of_nobody: bool = False
+) -> Markup:
     """The whole `<td>` for a value.
 
     Args:
@@ -105,8 +117,9 @@ def cell(column: Column, value: Value, *, known_clusters: int, up: str = "") -> 
         value: what the table holds; None is unknown.
         known_clusters: clusters up to this number have a page to link to.
         up: path from the page to the report's folder.
+        of_nobody: it is a share, and its denominator is zero.
     """
-    shown, sort_key = _shown(column.kind, value, known_clusters, up)
+    shown, sort_key = (_NOBODY, "") if of_nobody else _shown(column.kind, value, known_clusters, up)
     sort = Markup(' data-sort="{}"').format(sort_key) if sort_key is not None else Markup("")
     return Markup('<td class="{}"{}>{}</td>').format(column.css, sort, shown)
 

@@ -14,8 +14,9 @@ import pyarrow as pa
 from mailcensus.analysis.csv_lists import joined
 from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.model import fields_of
-from mailcensus.report.cells import Column, Kind, column_of, is_share, percent
+from mailcensus.report.cells import NOBODY, Column, Kind, column_of, is_share, percent
 from mailcensus.report.csv_files import Value, rows_of
+from mailcensus.report.nobody import shares_of_nobody
 from mailcensus.wire.visible import escaped, visible
 
 ROWS_MAX = 40
@@ -83,14 +84,14 @@ def latex_table(spec: TableSpec, table: pa.Table, shown: Sequence[str] | None = 
     """
     fields = {field.name: column_of(field) for field in fields_of(spec.row)}
     columns = [fields[name] for name in (shown or fields)]
-    rows = rows_of(table.select([column.name for column in columns]).slice(0, ROWS_MAX))
     return _TEMPLATE.format(
         file=f"{spec.name}.tex",
         caption=latex_text(_caption(spec, table.num_rows)),
         name=spec.name.replace("_", "-"),
         alignment="".join("r" if column.kind in _NUMBERS else "l" for column in columns),
         header=" & ".join(latex_text(column.label) for column in columns),
-        rows="\n".join(_body(columns, rows)) or f"\\multicolumn{{{len(columns)}}}{{l}}{{No rows.}} \\\\",
+        rows="\n".join(_body(columns, table.slice(0, ROWS_MAX)))
+        or f"\\multicolumn{{{len(columns)}}}{{l}}{{No rows.}} \\\\",
     )
 
 
@@ -99,9 +100,13 @@ def _caption(spec: TableSpec, rows: int) -> str:
     return f"{spec.title}. {spec.caption}{cut}"
 
 
-def _body(columns: Sequence[Column], rows: Iterable[Sequence[Value]]) -> Iterable[str]:
-    for row in rows:
-        cells = " & ".join(_cell(column.kind, value) for column, value in zip(columns, row, strict=True))
+def _body(columns: Sequence[Column], table: pa.Table) -> Iterable[str]:
+    rows = rows_of(table.select([column.name for column in columns]))
+    for row, nobody in zip(rows, shares_of_nobody(columns, table), strict=True):
+        cells = " & ".join(
+            NOBODY if column.name in nobody else _cell(column.kind, value)
+            for column, value in zip(columns, row, strict=True)
+        )
         yield f"{cells} \\\\"
 
 

@@ -15,6 +15,7 @@ from mailcensus.analysis.comparison import ComparisonSpec
 from mailcensus.model import fields_of
 from mailcensus.report.cells import Column, cell, column_of
 from mailcensus.report.csv_files import rows_of
+from mailcensus.report.nobody import shares_of_nobody
 from mailcensus.report.visible import script_json
 
 PAGE_ROWS = 25
@@ -96,9 +97,13 @@ def table_rows(
     columns: Sequence[Column], table: pa.Table, *, known_clusters: int, up: str
 ) -> Iterator[Markup]:
     """Every row of a table as `<tr>`, with these columns."""
-    for row in rows_of(table.select([column.name for column in columns])):
-        pairs = zip(columns, row, strict=True)
-        yield row_html([cell(column, value, known_clusters=known_clusters, up=up) for column, value in pairs])
+    rows = rows_of(table.select([column.name for column in columns]))
+    for row, nobody in zip(rows, shares_of_nobody(columns, table), strict=True):
+        cells = [
+            cell(column, value, known_clusters=known_clusters, up=up, of_nobody=column.name in nobody)
+            for column, value in zip(columns, row, strict=True)
+        ]
+        yield row_html(cells)
 
 
 def row_html(cells: Iterable[Markup], *, anchor: str | None = None) -> Markup:
