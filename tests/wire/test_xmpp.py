@@ -86,6 +86,14 @@ def test_a_stream_before_version_1_has_no_features(version: str) -> None:
     assert (ending.outcome, ending.stage) == (Outcome.NO_STARTTLS, Stage.CAPABILITIES)
 
 
+def test_no_features_for_a_stream_that_names_no_domain_says_nothing_about_starttls() -> None:
+    empty = f"{HEADER}<stream:features/>".encode()
+    nameless, named = feed(begin(XmppDialogue), empty), feed(begin(XmppDialogue, settings=NAMED), empty)
+    assert (nameless.outcome, nameless.findings.starttls_offered) == (Outcome.PROTOCOL_ERROR, None)
+    assert nameless.findings.capabilities_before is None
+    assert (named.outcome, named.findings.starttls_offered) == (Outcome.NO_STARTTLS, False)
+
+
 def test_starttls_refused_is_no_starttls() -> None:
     ending = feed(
         begin(XmppDialogue),

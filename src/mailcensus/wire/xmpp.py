@@ -74,6 +74,9 @@ class XmppDialogue(LineDialogue[Element]):
             raise _unexpected(unit)
         if unit.name == "stream":
             return b""
+        if not (unit.children or self.settings.server_name or self.secure):
+            # What Prosody says to a stream that names no domain: features belong to domains, so this is no "no".
+            raise ProtocolError("no stream features without a domain: whether STARTTLS is there is unknown")
         self.learn(capabilities_of(unit), auth_mechanisms(unit))
         return self.go_on(
             starttls_offered=any((item.namespace, item.name) == (_TLS, "starttls") for item in unit.children)
