@@ -27,7 +27,7 @@ unit: .venv/set-up ## unit tests alone
 	pytest --numprocesses=auto -m "not ($(SLOW))"
 
 integration: .venv/set-up packages ## tests against real servers, a browser, and slow ones
-	pytest --durations=10 -m "$(SLOW)"
+	pytest --numprocesses=auto --dist=loadfile --durations=10 -m "$(SLOW)"
 
 packages: ## Debian packages that integration tests talk to, by apt where we are root
 	scripts/install-test-packages
