@@ -89,7 +89,7 @@ def test_networks_and_systems_come_with_the_most_in_an_hour(evidence: Evidence) 
 
 def test_a_network_in_which_somebody_opted_out_is_not_named_and_still_counted(evidence: Evidence) -> None:
     dataset = Dataset(evidence.dataset.data, left_out_networks=["10.0.0.0/24"])
-    evidence = replace(evidence, dataset=dataset)
+    evidence = replace(evidence, dataset=dataset, worked_out={})
     assert [row["network"] for row in table(evidence, "ledger_networks")] == ["2001:db8::/48", "10.0.1.0/24"]
     assert sum(row["attempts"] for row in table(evidence, "ledger_hours")) == 13
 

@@ -27,6 +27,7 @@ from mailcensus.dataset.vantage import CanaryLog
 from mailcensus.discovery.responders import Responder, canaries_of
 from mailcensus.discovery.vigil import Finding, Vigil
 from mailcensus.model import CanaryAsk, Hit, Pause
+from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
 from mailcensus.probe.way import Way
 from mailcensus.study import StageFailed, Study
@@ -218,8 +219,8 @@ class CanaryWatch:
                 tasks = [
                     group.create_task(self._ask_rested(canary, position)) for canary in self._vigil.canaries
                 ]
-        except* StageFailed as errors:
-            raise StageFailed(str(errors.exceptions[0])) from None
+        except BaseExceptionGroup as errors:
+            raise first_trouble(errors) from None
         asks = [ask for task in tasks if (ask := task.result()) is not None]
         if not asks:
             raise StageFailed(

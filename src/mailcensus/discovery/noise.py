@@ -25,7 +25,7 @@ from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
-from mailcensus.study import Study, StudyError
+from mailcensus.study import Study
 
 STAGE = "noise"
 
@@ -80,7 +80,7 @@ async def measure_noise(study: Study, run: CurrentRun, on_progress: Callable[[No
 
             slots = asyncio.Semaphore(settings.politeness.in_flight)
             await many_at_once(work, ask, slots=slots, flush=rows.flush, flush_s=settings.collect.flush_s)
-    except* StudyError as errors:
+    except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
     finally:
         rows.close()

@@ -109,7 +109,7 @@ async def _ask_all(
     slots = asyncio.Semaphore(resolver.in_flight)
     try:
         await many_at_once(ips, ask, slots=slots, flush=flush, flush_s=study.settings.collect.flush_s)
-    except* StudyError as errors:
+    except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
     finally:
         flush()

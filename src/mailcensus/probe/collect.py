@@ -59,7 +59,7 @@ async def collect(
             collector = Collector(settings, grabber, recorder, progress, on_progress, way)
             left = pending(run.data, run.run_id, services, attempts)
             await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
-    except* StudyError as errors:
+    except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
     finally:
         recorder.close()
@@ -111,10 +111,15 @@ def check_settings(study: Study) -> None:
         )
 
 
-def first_trouble(errors: BaseExceptionGroup[StudyError]) -> StudyError:
-    """A run ends with its first trouble; what the other tasks met meanwhile is the same trouble."""
+def first_trouble(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What to raise where tasks of ours failed: a run ends with its first trouble, the others met the same one.
+
+    Where one of them is no trouble but a bug, the whole group. (Not `except*`: in Python 3.11.2, which is Debian
+    12's, what is raised in there comes out in a group of its own.)
+    """
+    if errors.split(StudyError)[1] is not None:
+        return errors
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, StudyError)
     return error

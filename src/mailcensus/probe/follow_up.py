@@ -20,7 +20,7 @@ from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followup
 from mailcensus.probe.grab import Grabber
 from mailcensus.probe.resolver import Resolver
 from mailcensus.probe.server_names import ptr_name, read_server_names
-from mailcensus.study import Settings, Study, StudyError
+from mailcensus.study import Settings, Study
 from mailcensus.wire.services import SERVICE_BY_NAME
 
 STAGE = "follow_up"
@@ -77,7 +77,7 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
             await many_at_once(
                 work, ask_host, slots=slots, flush=recorder.flush, flush_s=settings.collect.flush_s
             )
-    except* StudyError as errors:
+    except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
     finally:
         recorder.close()
