@@ -19,7 +19,7 @@ from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.phase import Phase
 from mailcensus.wire.tls.session import Session
 from tlspeer.groups import dh_pem
-from tlspeer.openssl import OpensslPeer, identity, session, shake
+from tlspeer.openssl import OpensslPeer, identity, session, shake, takes_curve
 
 V = ssl.TLSVersion
 DH = dh_pem(ffdhe_prime(2048))
@@ -31,7 +31,11 @@ CASES: list[tuple[dict[str, Any], str, str, str | None, str | None]] = [
     ({"curve": "prime256v1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp256r1", "rsa_pss_rsae_sha256"),
     ({"curve": "secp384r1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp384r1", "rsa_pss_rsae_sha256"),
     ({"curve": "secp521r1"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "secp521r1", "rsa_pss_rsae_sha256"),
-    ({"curve": "X448"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x448", "rsa_pss_rsae_sha256"),
+    *(
+        [({"curve": "X448"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x448", "rsa_pss_rsae_sha256")]
+        if takes_curve("X448")
+        else []
+    ),
     ({"ask_client": True, "curve": "X25519"}, "TLSv1.3", "TLS_AES_256_GCM_SHA384", "x25519", "rsa_pss_rsae_sha256"),
     ({"ciphers": "ECDHE-RSA-AES128-GCM-SHA256"}, "TLSv1.2", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
      "x25519", "rsa_pss_rsae_sha256"),
