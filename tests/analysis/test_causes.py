@@ -149,6 +149,7 @@ def test_shares_of_hark_add_up_to_hark(study: tuple[dict[str, list[dict[str, Any
         )
 
 
+@pytest.mark.slow
 def test_a_study_without_clusters_has_no_readings() -> None:
     with evidence_of(Server(ip="192.0.2.1", tls=FIRM)) as evidence:
         assert rows_of(SPECS["cluster_causes"], evidence).num_rows == 0

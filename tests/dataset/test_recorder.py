@@ -87,6 +87,7 @@ def test_a_failed_flush_can_be_repeated_without_doubles(
         assert rows(tmp_path, "count(*)", table) == [(1,)]
 
 
+@pytest.mark.slow
 def test_compaction_behind_a_run_keeps_every_row(tmp_path: Path) -> None:
     opened = Recorder(tmp_path, flush_rows=1)
     for number in range(100):

@@ -33,6 +33,7 @@ def _moduli(draw: st.DrawFn) -> list[int]:
     return [math.prod(draw(some)) for _ in range(draw(st.integers(0, 14)))]
 
 
+@pytest.mark.slow
 @given(_moduli(), st.sampled_from([1, 300, 1 << 20]))
 def test_every_pair_that_shares_a_prime_is_found_and_no_other(moduli: list[int], chunk_bits: int) -> None:
     found = find_shared(moduli, chunk_bits=chunk_bits)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from mailcensus.lab.rsa_primes import RSA_KEYS, prime, rsa_key
 
 
@@ -23,6 +25,7 @@ def _probably_prime(number: int, rng: random.Random) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_every_number_of_the_pool_is_prime() -> None:
     rng = random.Random(1)
     assert all(_probably_prime(prime(n), rng) for n in range(2 * RSA_KEYS))

@@ -314,11 +314,13 @@ def _handshake(ip: str, port: int, version: ssl.TLSVersion) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_second_lab_at_the_same_place_says_so_in_one_line(served: Served) -> None:
     with pytest.raises(StudyError, match=r"cannot listen on 127\..*another lab"), running(served.plan):
         pass
 
 
+@pytest.mark.slow
 def test_a_lab_stops_on_sigterm_and_its_ports_are_free_again(tmp_path: Path) -> None:
     plan: Plan = make_plan(seed=2, size=5, block=own_block(1))
     for _ in range(2):

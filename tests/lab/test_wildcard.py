@@ -27,6 +27,7 @@ with running(plan, wildcard=True):
 """
 
 
+@pytest.mark.slow
 def test_one_socket_a_port_plays_every_host_of_the_plan() -> None:
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rn", "true"], check=False).returncode:
         pytest.skip("no network namespace can be made here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ RANGES = st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, SIZE)), max_siz
 SETS = st.builds(PrefixSet, RANGES, RANGES)
 
 
+@pytest.mark.slow
 @given(st.lists(SETS, max_size=6), SETS)
 def test_each_address_belongs_to_the_first_set_that_holds_it(
     sets: list[PrefixSet], population: PrefixSet

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def listed(prefixes: PrefixSet) -> list[str]:
     return [prefixes.address_at(index) for index in range(prefixes.count)]
 
 
+@pytest.mark.slow
 @given(NETWORKS, NETWORKS)
 def test_set_algebra_is_that_of_the_addresses(one: list[Network], two: list[Network]) -> None:
     a, b = PrefixSet.of(map(str, one)), PrefixSet.of(map(str, two))

@@ -121,6 +121,7 @@ def test_its_build_epoch_is_the_date_where_it_has_one(tmp_path: Path) -> None:
     assert open_database(path).prefixes_of_country("IE").located.count == 256
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_a_damaged_database_gives_a_table_or_the_one_error(shared_data: Path) -> None:
     whole = (shared_data / NESTED / f"{COUNTRY}.mmdb").read_bytes()

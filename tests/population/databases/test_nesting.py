@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def prefixes(draw: st.DrawFn) -> tuple[int, int, int]:
     return version, start, (32 if version == 4 else 128) - free
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.dictionaries(prefixes(), st.integers(1, 9), max_size=20), st.lists(PLACES, max_size=20))
 def test_the_longest_prefix_wins(announced: dict[tuple[int, int, int], int], at: list[int]) -> None:
