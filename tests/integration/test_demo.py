@@ -20,7 +20,7 @@ def test_the_demo_finds_exactly_the_truth_twice(tmp_path: Path) -> None:
             command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        assert "13 of 13 comparisons equal the truth" in ended.stdout
+        assert "15 of 15 comparisons equal the truth" in ended.stdout
         assert "DIFFERS" not in ended.stdout
         assert ended.stdout.endswith("demo/report/index.html\n")
         assert (tmp_path / "demo" / "report" / "index.html").is_file()
