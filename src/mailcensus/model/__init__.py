@@ -3,6 +3,16 @@
 from mailcensus.model.chain import Chain, ChainError, ChainStatus
 from mailcensus.model.column import Column, Field, fields_of, schema_of
 from mailcensus.model.exclusion import Exclusion
+from mailcensus.model.flow import (
+    ClientHello,
+    Count,
+    Flow,
+    FlowReader,
+    FlowSource,
+    Sides,
+    SshAgreed,
+    SshClient,
+)
 from mailcensus.model.followup import Enumeration, Followup
 from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
 from mailcensus.model.host import DnsState, Host
@@ -36,6 +46,8 @@ TABLES: dict[str, type] = {
     "pauses": Pause,
     "preflights": PreflightCheck,
     "rechecks": Recheck,
+    "flows": Flow,
+    "flow_sources": FlowSource,
 }
 """Every table of a dataset and the record that makes its rows."""
 
@@ -46,11 +58,16 @@ __all__ = [
     "Chain",
     "ChainError",
     "ChainStatus",
+    "ClientHello",
     "Column",
+    "Count",
     "DnsState",
     "Enumeration",
     "Exclusion",
     "Field",
+    "Flow",
+    "FlowReader",
+    "FlowSource",
     "Followup",
     "Grab",
     "Hit",
@@ -69,7 +86,10 @@ __all__ = [
     "Run",
     "SentInAll",
     "SentToNetwork",
+    "Sides",
     "Ssh",
+    "SshAgreed",
+    "SshClient",
     "SshHostKey",
     "Stage",
     "Tls",
