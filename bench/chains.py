@@ -16,7 +16,8 @@ from pathlib import Path
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.facts.chains import judge_chains
-from mailcensus.lab.pki import AT, KINDS, LabAuthorities, LabChain
+from mailcensus.lab.chains import KINDS, LabChain
+from mailcensus.lab.pki import AT, LabAuthorities
 from mailcensus.model import Certificate, Grab, Outcome, Stage, Tls, TlsMode
 from mailcensus.study import Settings, Study
 from mailcensus.wire.certificates import parse_certificate

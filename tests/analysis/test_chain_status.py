@@ -16,7 +16,8 @@ from mailcensus.dataset.tables import Dataset
 from mailcensus.facts.chain_rows import chain_id
 from mailcensus.facts.chains import judge_chains
 from mailcensus.facts.name_match import name_match
-from mailcensus.lab.pki import AT, KINDS, NEXT_YEAR, LabAuthorities, lab_chains
+from mailcensus.lab.chains import KINDS, lab_chains
+from mailcensus.lab.pki import AT, NEXT_YEAR, LabAuthorities
 from mailcensus.model import DnsState, Host
 from mailcensus.study import Study
 

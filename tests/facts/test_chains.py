@@ -10,7 +10,8 @@ import pytest
 from chain_studies import Seen, judged, put, rows, sha256, study_of
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.facts import chain_work
-from mailcensus.lab.pki import AT, KINDS, LAST_MONTH, NEXT_MONTH, LabAuthorities, Terms, lab_chains
+from mailcensus.lab.chains import KINDS, lab_chains
+from mailcensus.lab.pki import AT, LAST_MONTH, NEXT_MONTH, LabAuthorities, Terms
 from mailcensus.study import Settings, Study, StudyError
 
 WORLD = LabAuthorities()

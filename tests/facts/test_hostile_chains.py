@@ -16,7 +16,8 @@ from mailcensus.facts.chain_verdict import SENT_CERTIFICATES
 from mailcensus.facts.known_intermediates import KnownIntermediates
 from mailcensus.facts.revocation import RevocationLists
 from mailcensus.facts.root_stores import RootStore, root_store
-from mailcensus.lab.pki import AT, AUTHORITY, KINDS, LONG_AGO, LabAuthorities, lab_chains
+from mailcensus.lab.chains import KINDS, lab_chains
+from mailcensus.lab.pki import AT, AUTHORITY, LONG_AGO, LabAuthorities
 from mailcensus.model import Chain, ChainStatus
 
 WORLD = LabAuthorities()

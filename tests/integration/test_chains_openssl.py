@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from chain_studies import Seen, judged, rows, sha256, study_of
-from mailcensus.lab.pki import AT, KINDS, NEXT_YEAR, LabAuthorities, lab_chains
+from mailcensus.lab.chains import KINDS, lab_chains
+from mailcensus.lab.pki import AT, NEXT_YEAR, LabAuthorities
 
 pytestmark = pytest.mark.integration
 

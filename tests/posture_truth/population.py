@@ -14,7 +14,8 @@ from random import Random
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.facts.chains import judge_chains
-from mailcensus.lab.pki import AT, KINDS, LabAuthorities, LabChain, lab_chains
+from mailcensus.lab.chains import KINDS, LabChain, lab_chains
+from mailcensus.lab.pki import AT, LabAuthorities
 from mailcensus.model import Certificate, Grab, Outcome, Stage, Tls, TlsMode
 from mailcensus.study import Settings, Study
 from mailcensus.wire.certificates import parse_certificate

@@ -22,7 +22,8 @@ from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.dataset.tables import Dataset
 from mailcensus.facts.chains import judge_chains
-from mailcensus.lab.pki import AT, KINDS, LabAuthorities
+from mailcensus.lab.chains import KINDS
+from mailcensus.lab.pki import AT, LabAuthorities
 from mailcensus.model import Certificate, Field, Grab, Outcome, Stage, Tls, schema_of
 from mailcensus.report import build_report
 from mailcensus.report.chapters import SHOWN_COLUMNS

@@ -11,7 +11,7 @@ import hashlib
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-_EXPONENT = 65_537
+EXPONENT = 65_537
 _PRIME_BITS = 1_024
 _DISTANCES = (
     *(690, 1132, 1960, 36, 94, 546, 164, 1380, 112, 1206, 402, 398, 896, 620, 68, 94),
@@ -38,7 +38,12 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
         IndexError: there are only RSA_KEYS.
     """
     p, q = prime(2 * number), prime(2 * number + 1)
-    d = pow(_EXPONENT, -1, (p - 1) * (q - 1))
+    return rsa_key_of(p, q)
+
+
+def rsa_key_of(p: int, q: int) -> rsa.RSAPrivateKey:
+    """The key that two primes make, unchecked."""
+    d = pow(EXPONENT, -1, (p - 1) * (q - 1))
     numbers = rsa.RSAPrivateNumbers(
         p=p,
         q=q,
@@ -46,6 +51,6 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
         dmp1=rsa.rsa_crt_dmp1(d, p),
         dmq1=rsa.rsa_crt_dmq1(d, q),
         iqmp=rsa.rsa_crt_iqmp(p, q),
-        public_numbers=rsa.RSAPublicNumbers(_EXPONENT, p * q),
+        public_numbers=rsa.RSAPublicNumbers(EXPONENT, p * q),
     )
     return numbers.private_key(unsafe_skip_rsa_key_validation=True)
