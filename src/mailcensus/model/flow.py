@@ -41,9 +41,14 @@ class Sides(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientHello:
-    """What a TLS client offered. Codes as on the wire, GREASE (RFC 8701) among them."""
+    """What a TLS client offered. Codes as on the wire, GREASE (RFC 8701) among them.
 
-    legacy_version: Annotated[int, Column("the version field of the hello itself", _U16)]
+    A log tells of it the name asked for and fingerprints at most: the rest is null then.
+    """
+
+    legacy_version: Annotated[
+        int | None, Column("the version field of the hello itself; null: the log does not say", _U16)
+    ] = None
     record_version: Annotated[
         int | None, Column("the version in the header of its record; null: a hello of SSLv2", _U16)
     ] = None
@@ -55,12 +60,18 @@ class ClientHello:
         ),
     ] = None
     cipher_suites: Annotated[
-        tuple[int, ...], Column("suites, client's order; those of three bytes are in `sslv2_ciphers`", _U16)
-    ] = ()
+        tuple[int, ...] | None,
+        Column(
+            "suites, client's order; those of three bytes are in `sslv2_ciphers`; null: the log does not say",
+            _U16,
+        ),
+    ] = None
     sslv2_ciphers: Annotated[
         tuple[int, ...] | None, Column("cipher kinds of an SSLv2 hello; null: it was none", _U32)
     ] = None
-    compressions: Annotated[tuple[int, ...], Column("compression methods", _U8)] = ()
+    compressions: Annotated[
+        tuple[int, ...] | None, Column("compression methods; null: the log does not say", _U8)
+    ] = None
     extensions: Annotated[
         tuple[int, ...] | None, Column("extensions in the order sent; null: none at all", _U16)
     ] = None
@@ -74,13 +85,18 @@ class ClientHello:
         tuple[int, ...] | None, Column("signature_algorithms, client's order", _U16)
     ] = None
     key_shares: Annotated[tuple[int, ...] | None, Column("groups a key share was sent for", _U16)] = None
-    psk_offered: Annotated[bool, Column("a pre_shared_key was offered, RFC 8446 section 4.2.11")] = False
+    psk_offered: Annotated[
+        bool | None,
+        Column("a pre_shared_key was offered, RFC 8446 section 4.2.11; null: the log does not say"),
+    ] = None
     ticket_bytes: Annotated[
         int | None, Column("length of the session ticket sent, RFC 5077; null: no such extension", _U32)
     ] = None
-    session_id_bytes: Annotated[int, Column("length of the session id sent", _U8)] = 0
-    ja3: Annotated[str, Column("JA3 fingerprint, MD5 hex")]
-    ja4: Annotated[str, Column("JA4 fingerprint")]
+    session_id_bytes: Annotated[
+        int | None, Column("length of the session id sent; null: the log does not say", _U8)
+    ] = None
+    ja3: Annotated[str | None, Column("JA3 fingerprint, MD5 hex; null: the log does not say")] = None
+    ja4: Annotated[str | None, Column("JA4 fingerprint; null: the log does not say")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
