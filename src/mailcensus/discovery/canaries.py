@@ -27,8 +27,8 @@ from mailcensus.dataset.vantage import CanaryLog
 from mailcensus.discovery.responders import Responder, canaries_of
 from mailcensus.discovery.vigil import Finding, Vigil
 from mailcensus.model import CanaryAsk, Hit, Pause
-from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
+from mailcensus.probe.trouble import first_trouble
 from mailcensus.probe.way import Way
 from mailcensus.study import StageFailed, Study
 from mailcensus.study.settings import CanariesSection

@@ -20,11 +20,11 @@ from mailcensus.discovery.connect import Answer, connect_once
 from mailcensus.model import Noise
 from mailcensus.population import load_population
 from mailcensus.population.order import AskingOrder
-from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
+from mailcensus.probe.trouble import first_trouble
 from mailcensus.study import Study
 
 STAGE = "noise"

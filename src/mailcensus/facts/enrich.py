@@ -17,9 +17,9 @@ from mailcensus.dataset.seen import values_of
 from mailcensus.facts.databases import Databases
 from mailcensus.facts.host_table import HostTable
 from mailcensus.facts.reverse_names import ReverseName, reverse_name
-from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.resolver import Resolver
+from mailcensus.probe.trouble import first_trouble
 from mailcensus.study import Study, StudyError
 
 STAGE = "enrich"

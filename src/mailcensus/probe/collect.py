@@ -14,6 +14,7 @@ from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
 from mailcensus.probe.grab import Grabber
+from mailcensus.probe.trouble import first_trouble
 from mailcensus.probe.way import Way
 from mailcensus.study import Study, StudyError
 from mailcensus.wire.services import SERVICE_BY_NAME
@@ -109,17 +110,3 @@ def check_settings(study: Study) -> None:
         raise StudyError(
             f"{path}: collect.hello_profile: no profile {profile!r}; there are: {', '.join(PROFILES)}"
         )
-
-
-def first_trouble(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What to raise where tasks of ours failed: a run ends with its first trouble, the others met the same one.
-
-    Where one of them is no trouble but a bug, the whole group. (Not `except*`: in Python 3.11.2, which is Debian
-    12's, what is raised in there comes out in a group of its own.)
-    """
-    if errors.split(StudyError)[1] is not None:
-        return errors
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -11,7 +11,6 @@ from itertools import groupby
 from mailcensus.dataset.first_grabs import first_grabs
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
-from mailcensus.probe.collect import first_trouble
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.door import open_door
@@ -20,6 +19,7 @@ from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followup
 from mailcensus.probe.grab import Grabber
 from mailcensus.probe.resolver import Resolver
 from mailcensus.probe.server_names import ptr_name, read_server_names
+from mailcensus.probe.trouble import first_trouble
 from mailcensus.study import Settings, Study
 from mailcensus.wire.services import SERVICE_BY_NAME
 
