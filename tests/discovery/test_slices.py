@@ -15,6 +15,7 @@ from mailcensus.discovery.masscan import Masscan
 from mailcensus.discovery.slices import cut, polite_rate_per_s, prefixes_of
 from mailcensus.discovery.zmap import Zmap
 from mailcensus.population import load_population
+from mailcensus.probe.politeness import AsOf
 from mailcensus.study import Settings, StageFailed, Study
 from mailcensus.study.settings import DiscoverySection, PolitenessSection
 
@@ -56,6 +57,21 @@ def test_slices_cover_the_order_once_and_keep_ipv6_apart(tmp_path: Path) -> None
 def test_no_24_gets_more_than_it_may_over_a_slice(addresses: list[str], expected: float) -> None:
     politeness = PolitenessSection(connections_per_s=100, prefix_connections_per_s=2)
     assert polite_rate_per_s(addresses, politeness) == expected
+
+
+@pytest.mark.parametrize(
+    ("as_of", "expected"),
+    [
+        (lambda network: 64500, 5.0),  # everybody in one system
+        (lambda network: 64500 + network % 2, 10.0),  # in two
+        (lambda network: None if network % 4 else 64500, 20.0),  # a quarter in one, the rest in none
+        (lambda network: None, 80.0),
+    ],
+)
+def test_no_system_gets_more_than_it_may_over_a_slice(as_of: AsOf, expected: float) -> None:
+    politeness = PolitenessSection(connections_per_s=100, prefix_connections_per_s=2, as_connections_per_s=5)
+    addresses = [f"192.0.{n}.1" for n in range(200)]
+    assert polite_rate_per_s(addresses, politeness, as_of) == expected
 
 
 def test_what_zmap_says(caplog: pytest.LogCaptureFixture) -> None:

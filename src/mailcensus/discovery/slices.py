@@ -7,9 +7,10 @@ unfinished slice and nothing else; hits are stored as they come, and a hit that 
 
 Politeness. An engine sends a slice in an order of its own, at one rate. The slice is a piece of a permutation, so
 the addresses of one /24 are spread over it as evenly as chance has it; over its duration no /24 gets more packets a
-second than `politeness.prefix_connections_per_s`: where a slice is so dense that it would, it is sent more slowly,
-and so takes longer. Others who ask at the same time through the dialer share the rate: an engine takes most of it,
-and the dialer keeps to the rest while the engine sends.
+second than `politeness.prefix_connections_per_s`, and no autonomous system more than
+`politeness.as_connections_per_s` where the study has that: where a slice is so dense that one would, it is sent more
+slowly, and so takes longer. Others who ask at the same time through the dialer share the rate: an engine takes most of
+it, and the dialer keeps to the rest while the engine sends.
 
 Exclusions are looked at again every half second. When one comes in that touches the slice, the engine is killed at
 once and begins the slice again without it.
@@ -36,8 +37,10 @@ from mailcensus.discovery.route import may_send_packets, route_to
 from mailcensus.model import Hit
 from mailcensus.population import Exclusions, Population
 from mailcensus.population.address import format_address, parse_address
+from mailcensus.population.network import network_of
 from mailcensus.population.ranges import Ranges
 from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.politeness import AsOf
 from mailcensus.study import StageFailed, Study
 from mailcensus.study.settings import PolitenessSection
 
@@ -78,13 +81,29 @@ def cut(population: Population, first: int, rate_per_s: float, slice_s: float) -
     )
 
 
-def polite_rate_per_s(addresses: Sequence[str], politeness: PolitenessSection) -> float:
-    """Packets a second at which no /24 of a slice gets more than it may, over the duration of the slice."""
-    wanted = politeness.connections_per_s * SHARE_OF_RATE
-    if not addresses:
-        return wanted
-    busiest = max(Counter(ip.rpartition(".")[0] for ip in addresses).values())
-    return min(wanted, politeness.prefix_connections_per_s * len(addresses) / busiest)
+def polite_rate_per_s(
+    addresses: Sequence[str], politeness: PolitenessSection, as_of: AsOf | None = None
+) -> float:
+    """Packets a second at which no /24 and no system of a slice gets more than it may, over the slice's duration.
+
+    Args:
+        addresses: IPv4, of the slice.
+        politeness: what may be.
+        as_of: tells the system of a network; needed where the study limits systems.
+    """
+    rates = [politeness.connections_per_s * SHARE_OF_RATE]
+    networks = Counter(ip.rpartition(".")[0] for ip in addresses)
+    if networks:
+        rates.append(politeness.prefix_connections_per_s * len(addresses) / max(networks.values()))
+    if politeness.as_connections_per_s is not None and as_of is not None:
+        systems: Counter[int] = Counter()
+        for network, count in networks.items():
+            asn = as_of(network_of(*parse_address(f"{network}.0")))
+            if asn is not None:
+                systems[asn] += count
+        if systems:
+            rates.append(politeness.as_connections_per_s * len(addresses) / max(systems.values()))
+    return min(rates)
 
 
 class SliceSweep:
@@ -180,7 +199,7 @@ class SliceSweep:
 
     def _job(self, directory: Path, allowed: Sequence[str], port: int, first: int) -> Job:
         politeness = self._study.settings.politeness
-        rate_per_s = polite_rate_per_s(allowed, politeness)
+        rate_per_s = polite_rate_per_s(allowed, politeness, self._dialer.as_of)
         self._say_if_slow(rate_per_s, politeness)
         directory.chmod(0o755)  # zmap gives up root before it reads
         targets, exclusions = directory / "targets.txt", directory / "exclusions.txt"
@@ -207,8 +226,8 @@ class SliceSweep:
         if rate_per_s < wanted / 2 and not self._said:
             self._said = True
             _LOG.warning(
-                "%s sends %.3g packets a second, not %.3g: the population is so dense that a /24 would get more than "
-                "politeness.prefix_connections_per_s",
+                "%s sends %.3g packets a second, not %.3g: the population is so dense that a /24 or a system would "
+                "get more than politeness.prefix_connections_per_s or politeness.as_connections_per_s allows",
                 self._engine.name,
                 rate_per_s,
                 wanted,

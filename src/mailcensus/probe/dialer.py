@@ -73,6 +73,7 @@ class Dialer:
         self._loop = asyncio.get_running_loop()
         self.exclusions = exclusions
         self._allow_special = allow_special
+        self.as_of = as_of
         self._politeness = Politeness(settings, time.monotonic, as_of)
         self.ledger = ledger
         self.deadlines = deadlines or Deadlines(self._loop)
