@@ -42,6 +42,9 @@ def values_for(arrow: pa.DataType, hint: Any) -> st.SearchStrategy[Any]:
         pa.float64(): st.floats(allow_nan=False),
         pa.binary(): st.binary(max_size=8),
         pa.date32(): st.dates(),
+        pa.map_(pa.string(), pa.string()): st.dictionaries(
+            st.text(max_size=4), st.text(max_size=4), max_size=3
+        ),
     }
     return plain.get(arrow, _TIMES)
 
@@ -59,9 +62,11 @@ def records(record: type) -> st.SearchStrategy[Any]:
 
 
 def as_read(value: Any) -> Any:
-    """A record as pyarrow gives it back: dicts, lists and plain strings."""
+    """A record as pyarrow gives it back: dicts, lists and plain strings; a map as pairs."""
     if dataclasses.is_dataclass(value):
         return {field.name: as_read(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return list(value.items())
     if isinstance(value, tuple):
         return [as_read(item) for item in value]
     return str(value) if isinstance(value, StrEnum) else value

@@ -57,10 +57,17 @@ def _structs(record: type, arrow: pa.DataType, values: list[object]) -> pa.Array
 
 def _all_null(record: type, arrow: pa.DataType, count: int) -> pa.Array:
     children = [
-        pa.nulls(count, field.arrow) if field.nullable else pa.repeat(pa.scalar(0).cast(field.arrow), count)
+        pa.nulls(count, field.arrow) if field.nullable else _some_value(field.arrow, count)
         for field in fields_of(record)
     ]
     return pa.StructArray.from_arrays(children, fields=list(arrow), mask=pa.repeat(True, count))
+
+
+def _some_value(arrow: pa.DataType, count: int) -> pa.Array:
+    """One value of a type, so many times; which one is of no matter."""
+    if pa.types.is_nested(arrow):
+        return pa.array([()] * count, arrow)
+    return pa.repeat(pa.scalar(0).cast(arrow), count)
 
 
 def _lists(record: type, arrow: pa.DataType, values: list[object]) -> pa.Array:

@@ -2,6 +2,22 @@
 
 from mailcensus.model.chain import Chain, ChainError, ChainStatus
 from mailcensus.model.column import Column, Field, fields_of, schema_of
+from mailcensus.model.domain import (
+    AnswerState,
+    Caa,
+    Dmarc,
+    DnsAnswer,
+    DnssecState,
+    Domain,
+    ExchangeState,
+    MailState,
+    MtaSts,
+    Mx,
+    PolicyState,
+    Spf,
+    Tlsa,
+    TlsReporting,
+)
 from mailcensus.model.exclusion import Exclusion
 from mailcensus.model.flow import (
     ClientHello,
@@ -22,6 +38,7 @@ from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
 from mailcensus.model.politeness import SentInAll, SentToNetwork
+from mailcensus.model.provider import DomainProvider, Evidence, EvidenceKind, MxProvider, Party, Role
 from mailcensus.model.recheck import Recheck, RecheckVerdict
 from mailcensus.model.run import Hit, Run
 from mailcensus.model.vantage import CanaryAsk, Pause, PreflightCheck, Verdict
@@ -37,6 +54,11 @@ TABLES: dict[str, type] = {
     "followups": Followup,
     "enumerations": Enumeration,
     "hosts": Host,
+    "mx_providers": MxProvider,
+    "domain_providers": DomainProvider,
+    "domains": Domain,
+    "mx": Mx,
+    "dns": DnsAnswer,
     "noise": Noise,
     "exclusions": Exclusion,
     "politeness": SentToNetwork,
@@ -53,6 +75,8 @@ TABLES: dict[str, type] = {
 
 __all__ = [
     "TABLES",
+    "AnswerState",
+    "Caa",
     "CanaryAsk",
     "Certificate",
     "Chain",
@@ -61,8 +85,16 @@ __all__ = [
     "ClientHello",
     "Column",
     "Count",
+    "Dmarc",
+    "DnsAnswer",
     "DnsState",
+    "DnssecState",
+    "Domain",
+    "DomainProvider",
     "Enumeration",
+    "Evidence",
+    "EvidenceKind",
+    "ExchangeState",
     "Exclusion",
     "Field",
     "Flow",
@@ -76,17 +108,25 @@ __all__ = [
     "Key",
     "KeyCheck",
     "KeyFinding",
+    "MailState",
+    "MtaSts",
+    "Mx",
+    "MxProvider",
     "Noise",
     "Observation",
     "Outcome",
+    "Party",
     "Pause",
+    "PolicyState",
     "PreflightCheck",
     "Recheck",
     "RecheckVerdict",
+    "Role",
     "Run",
     "SentInAll",
     "SentToNetwork",
     "Sides",
+    "Spf",
     "Ssh",
     "SshAgreed",
     "SshClient",
@@ -94,6 +134,8 @@ __all__ = [
     "Stage",
     "Tls",
     "TlsMode",
+    "TlsReporting",
+    "Tlsa",
     "Verdict",
     "fields_of",
     "schema_of",
