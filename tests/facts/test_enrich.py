@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from dns_server import NODATA, SERVFAIL, NameServer, Reply, name_server, records
@@ -78,6 +79,22 @@ def test_the_first_database_that_knows_an_address_counts_and_is_named(tmp_path: 
     assert {row["ptr_state"] for row in hosts.values()} == {"not_asked"}
 
 
+def test_every_fact_has_its_database_beside_it(tmp_path: Path) -> None:
+    study = study_of(tmp_path, databases=(*DATABASES, "place-2026-11.csv"))
+    (tmp_path / "place-2026-11.csv").write_text(
+        "network,country,region,city,latitude,longitude,is_anycast\n192.0.2.0/25,IE,Leinster,Dublin,53.35,-6.26,true\n"
+    )
+    enriched(study)
+    host, far = (rows(study)[ip] for ip in ("192.0.2.1", "192.0.2.200"))
+    place = ("region", "city", "latitude", "longitude", "location_source", "anycast", "anycast_source")
+    source = "place-2026-11.csv, dated 2026-11"
+    assert [host[name] for name in place] == ["Leinster", "Dublin", 53.35, -6.26, source, True, source]
+    assert [far[name] for name in place] == [None] * len(place)
+    assert host["prefix_source"] == "as-2026-11-20.pfx2as, dated 2026-11-20"
+    assert far["as_org_source"] == "names-20261101.csv, dated 2026-11-01"
+    assert (host["as_org_source"], rows(study)["198.51.100.1"]["prefix_source"]) == (None, None)
+
+
 def test_done_once_it_changes_nothing_until_a_database_or_the_addresses_change(tmp_path: Path) -> None:
     study = study_of(tmp_path, databases=DATABASES)
     assert enriched(study)
@@ -97,9 +114,11 @@ def test_done_once_it_changes_nothing_until_a_database_or_the_addresses_change(t
     ]
 
 
-def test_rows_of_another_run_stay_as_they_are(tmp_path: Path) -> None:
+def test_rows_of_another_run_stay_as_they_are_though_an_older_version_wrote_them(tmp_path: Path) -> None:
     study = study_of(tmp_path, databases=DATABASES)
     enriched(study)
+    for part in (study.data / "hosts").iterdir():
+        pq.write_table(pq.read_table(part).drop(["anycast_source", "prefix_source"]), part)
     (study.data / "run.json").unlink()
     enriched(study, IPS[:1])
     found = Dataset(study.data).table("hosts").to_pyarrow().to_pylist()

@@ -58,7 +58,7 @@ def enrich(
 def _print(found: list[Agreement], as_json: bool) -> None:
     if not found:
         raise StudyError(
-            "--compare needs two databases in facts.databases that know countries, or two that know AS"
+            "--compare needs two databases in facts.databases that know countries, or AS, or places, or anycast"
         )
     if as_json:
         for agreement in found:

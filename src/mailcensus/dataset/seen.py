@@ -21,6 +21,15 @@ def values_of(directory: Path, column: str, run_id: str | None = None) -> Iterat
                 yield from kept[column].to_pylist()
 
 
+def exchange_addresses_of(data: Path, run_id: str) -> Iterator[str]:
+    """Every address of the mail exchanges of a run's domains."""
+    for file in visible_files(data / "mx"):
+        with pq.ParquetFile(file) as source:
+            for batch in source.iter_batches(columns=["addresses", "run_id"]):
+                kept = batch.filter(pc.equal(batch["run_id"], run_id))
+                yield from pc.list_flatten(kept["addresses"]).to_pylist()
+
+
 def hits_of(data: Path, run_id: str) -> Iterator[tuple[str, int, bool]]:
     """Address and port of all hits of a run, and whether it is a canary's."""
     for file in visible_files(data / "hits"):

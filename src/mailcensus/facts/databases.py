@@ -1,25 +1,28 @@
 """What the configured databases say of many addresses, as columns of `hosts`.
 
-For country, for AS and for place, the first database that knows an address counts, and its name and date stand
-beside what it says. The announced prefix and whether an address is anycast come from the first database that has
-such a thing at all.
+For country, for AS, for place and for anycast, the first database that knows an address counts, and its name and date
+stand beside what it says. The announced prefix comes from the first database that has such a thing at all; the name
+of an AS from another database where the one that names the AS has no names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from mailcensus.model import Host, schema_of
-from mailcensus.population.databases import AddressFacts, AddressTable, open_database
+from mailcensus.population.databases import AddressFacts, AddressTable, Lookup, open_database
 from mailcensus.study import Study
 
 _SCHEMA = schema_of(Host)
+_NOBODY: tuple[str | None, str | None] = (None, None)
 Rows = NDArray[np.int64]
 """One number per address: which of all facts of all databases; -1: none."""
 
@@ -42,15 +45,15 @@ KINDS = (
         "country_source",
         lambda facts: facts.country is not None or facts.registered_country is not None,
     ),
-    Kind("as", ("asn", "asns", "as_org"), "as_source", lambda facts: bool(facts.asns)),
+    Kind("as", ("asn", "asns", "as_org", "as_org_source"), "as_source", lambda facts: bool(facts.asns)),
     Kind(
         "place",
         ("region", "city", "latitude", "longitude"),
         "location_source",
         lambda facts: facts.city is not None or facts.latitude is not None,
     ),
+    Kind("anycast", ("anycast",), "anycast_source", lambda facts: facts.anycast is not None),
 )
-_ANYCAST = Kind("anycast", ("anycast",), "", lambda facts: facts.anycast is not None)
 
 
 @dataclass(frozen=True)
@@ -81,15 +84,12 @@ class Databases:
             for lookup, first in zip(found, self._firsts, strict=False)
         ]
         columns: dict[str, pa.Array] = {}
-        for kind in (*KINDS, _ANYCAST):
+        for kind in KINDS:
             chosen = self._first_that_knows(kind, rows, len(ips))
             for column in kind.columns:
                 columns[column] = self._said[column].take(_places(chosen))
-            if kind.source:
-                columns[kind.source] = self._names.take(_places(self._table_of(chosen)))
-        prefixes = next((lookup.prefixes for lookup in found if lookup.prefixes is not None), None)
-        columns["prefix"] = pa.array(prefixes or [None] * len(ips), pa.string())
-        return columns
+            columns[kind.source] = self._names.take(_places(self._table_of(chosen)))
+        return columns | _prefixes(found, len(ips))
 
     def _first_that_knows(self, kind: Kind, rows: Sequence[Rows], count: int) -> Rows:
         chosen = np.full(count, -1, np.int64)
@@ -118,29 +118,49 @@ class Databases:
     @cached_property
     def _said(self) -> dict[str, pa.Array]:
         """What all facts say, by column."""
-        organisations = self._organisations
+        organisations = [self._organisation(facts, source) for facts, source in self._sourced]
         said: dict[str, list[object]] = {
             "asn": [facts.asns[0] if facts.asns else None for facts in self._facts],
             "asns": [facts.asns or None for facts in self._facts],
-            "as_org": [
-                facts.as_org or (organisations.get(facts.asns[0]) if facts.asns else None)
-                for facts in self._facts
-            ],
+            "as_org": [name for name, _ in organisations],
+            "as_org_source": [source for _, source in organisations],
         }
-        for kind in (*KINDS, _ANYCAST):
+        for kind in KINDS:
             for column in kind.columns:
                 if column not in said:
                     said[column] = [getattr(facts, column) for facts in self._facts]
         return {column: pa.array(values, _SCHEMA.field(column).type) for column, values in said.items()}
 
+    @property
+    def _sourced(self) -> Iterator[tuple[AddressFacts, str]]:
+        """All facts, each with its database."""
+        for table in self.tables:
+            yield from zip(table.facts, repeat(str(table.origin)))
+
+    def _organisation(self, facts: AddressFacts, source: str) -> tuple[str | None, str | None]:
+        """The name of its AS, and the database that says it."""
+        if facts.as_org is not None:
+            return facts.as_org, source
+        return self._organisations.get(facts.asns[0], _NOBODY) if facts.asns else _NOBODY
+
     @cached_property
-    def _organisations(self) -> dict[int, str]:
-        """Names of AS numbers; prefix-to-AS files have none of their own."""
-        names: dict[int, str] = {}
-        for facts in self._facts:
+    def _organisations(self) -> dict[int, tuple[str, str]]:
+        """Names of AS numbers, each with its database; prefix-to-AS files have none of their own."""
+        names: dict[int, tuple[str, str]] = {}
+        for facts, source in self._sourced:
             if facts.as_org is not None and len(facts.asns) == 1:
-                names.setdefault(facts.asns[0], facts.as_org)
+                names.setdefault(facts.asns[0], (facts.as_org, source))
         return names
+
+
+def _prefixes(found: Sequence[Lookup], count: int) -> dict[str, pa.Array]:
+    """The announced prefixes of the first database that has such."""
+    announced = next((lookup for lookup in found if lookup.prefixes is not None), None)
+    if announced is None or announced.prefixes is None:
+        return {column: pa.nulls(count, pa.string()) for column in ("prefix", "prefix_source")}
+    prefixes = pa.array(announced.prefixes, pa.string())
+    source = pa.repeat(pa.scalar(str(announced.table.origin)), count)
+    return {"prefix": prefixes, "prefix_source": pc.if_else(prefixes.is_valid(), source, None)}
 
 
 def _places(rows: Rows) -> pa.Array:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
-from mailcensus.dataset.seen import values_of
+from mailcensus.dataset.seen import exchange_addresses_of, values_of
 from mailcensus.facts.databases import Databases
 from mailcensus.facts.host_table import HostTable
 from mailcensus.facts.reverse_names import ReverseName, reverse_name
@@ -52,9 +52,9 @@ def check_databases(study: Study) -> None:
 
 
 def addresses_of(run: CurrentRun) -> list[str]:
-    """Every address of the run's hits and grabs, once."""
+    """Every address of the run's hits, grabs and mail exchanges, once."""
     tables = (values_of(run.data / table, "ip", run.run_id) for table in ("hits", "grabs"))
-    return list(dict.fromkeys(chain.from_iterable(tables)))
+    return list(dict.fromkeys(chain(*tables, exchange_addresses_of(run.data, run.run_id))))
 
 
 async def enrich(

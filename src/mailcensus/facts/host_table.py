@@ -96,8 +96,15 @@ class HostTable:
         return pa.concat_tables([_SCHEMA.empty_table().select(columns), *tables])
 
     def _rows_of_others(self) -> Iterator[pa.Table]:
-        for table in self._files(_SCHEMA.names):
-            yield table.filter(pc.not_equal(table["run_id"], self._run.run_id)).cast(_SCHEMA)
+        for file in visible_files(self._run.data / "hosts"):
+            table = pq.read_table(file)
+            others = table.filter(pc.not_equal(table["run_id"], self._run.run_id))
+            empty = _SCHEMA.empty_table()  # gives an older part the columns that came since
+            yield (
+                pa.concat_tables([empty, others], promote_options="default")
+                .select(_SCHEMA.names)
+                .cast(_SCHEMA)
+            )
 
     def _files(self, columns: list[str]) -> Iterator[pa.Table]:
         for file in visible_files(self._run.data / "hosts"):

@@ -53,17 +53,25 @@ class Host:
         ),
     ] = None
     as_org: Annotated[str | None, Column("organisation of the AS, as the database spells it")] = None
+    as_org_source: Annotated[
+        str | None, Column("database that named the organisation, and its date: not always that of the AS")
+    ] = None
     prefix: Annotated[
         str | None,
         Column("longest announced prefix that holds it; null: the AS database has no such prefixes"),
     ] = None
+    prefix_source: Annotated[str | None, Column("database that has the prefix, and its date")] = None
     as_source: Annotated[str | None, Column("database that named the AS, and its date")] = None
     region: Annotated[str | None, Column("first-level subdivision (state), as the database spells it")] = None
     city: Annotated[str | None, Column("city, as the database spells it")] = None
     latitude: Annotated[float | None, Column("degrees north")] = None
     longitude: Annotated[float | None, Column("degrees east")] = None
     location_source: Annotated[str | None, Column("database that named the place, and its date")] = None
-    anycast: Annotated[bool | None, Column("answers from many places; null: no database says")] = None
+    anycast: Annotated[
+        bool | None,
+        Column("answers from many places, whatever the place beside it says; null: no database says"),
+    ] = None
+    anycast_source: Annotated[str | None, Column("database that said so, and its date")] = None
     ptr_state: Annotated[
         DnsState,
         Column("how the question for its PTR ended: ok, nxdomain, nodata, servfail, timeout or not_asked"),

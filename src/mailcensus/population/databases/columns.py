@@ -18,7 +18,7 @@ from typing import BinaryIO, Literal
 from mailcensus.population.address import parse_address, parse_prefix
 from mailcensus.population.databases.builder import TableBuilder
 from mailcensus.population.databases.table import AddressFacts
-from mailcensus.population.databases.text import as_numbers, country_code, csv_fields, degrees, lines_of
+from mailcensus.population.databases.text import YES, as_numbers, country_code, csv_fields, degrees, lines_of
 
 Role = Literal[
     "start",
@@ -54,7 +54,6 @@ _BY_WIDTH: dict[int, dict[Role, int]] = {
     8: {"start": 0, "last": 1, "country": 3, "region": 4, "city": 5, "latitude": 6, "longitude": 7},
     10: {"start": 0, "last": 1, "country": 2, "region": 3, "city": 5, "latitude": 7, "longitude": 8},
 }
-_YES = {"1": True, "true": True, "t": True, "0": False, "false": False, "f": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +145,5 @@ def _facts(layout: Layout, fields: list[str]) -> AddressFacts:
         city=layout.text(fields, "city") or None,
         latitude=degrees(layout.text(fields, "latitude"), 90),
         longitude=degrees(layout.text(fields, "longitude"), 180),
-        anycast=_YES.get(layout.text(fields, "anycast").lower()),
+        anycast=YES.get(layout.text(fields, "anycast").lower()),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mailcensus.population.databases.mmdb_tree import read_tree
 from mailcensus.population.databases.table import AddressFacts, AddressTable, Origin
-from mailcensus.population.databases.text import as_numbers, country_code, degrees
+from mailcensus.population.databases.text import YES, as_numbers, country_code, degrees
 
 _REGION_FIELDS = ("region", "state1", "stateprov")
 
@@ -94,7 +94,7 @@ def _degrees(record: object, fields: tuple[str, ...], limit: int) -> float | Non
 
 def _anycast(record: dict[str, object]) -> bool | None:
     value = record.get("is_anycast", _inner(record, "traits", "is_anycast"))
-    return value if isinstance(value, bool) else None
+    return YES.get(value.lower()) if isinstance(value, str) else value if isinstance(value, bool) else None
 
 
 def table_of_mmdb(content: bytes, origin: Origin) -> AddressTable:

@@ -21,6 +21,9 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _ASN = re.compile(r"(?:AS)?(\d{1,10})", re.IGNORECASE)
 _MAX_ASN = 0xFFFF_FFFF
 
+YES = {"1": True, "true": True, "t": True, "0": False, "false": False, "f": False}
+"""How databases write yes and no; anything else says neither."""
+
 
 class Unreadable(Exception):
     """The file is not what it seemed to be; the message says why."""
