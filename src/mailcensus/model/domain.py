@@ -81,6 +81,8 @@ class MailState(StrEnum):
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     """These: unknown, since the question for its MX (or, without MX, for its addresses) ended so."""
+    UNKNOWN = "unknown"
+    """An import that has no MX for it and does not say why."""
 
 
 class ExchangeState(StrEnum):
@@ -110,6 +112,8 @@ class ExchangeState(StrEnum):
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
     """These: unknown, since no address is known and a question for one ended so."""
+    UNKNOWN = "unknown"
+    """An import that has no address for it and does not say why."""
 
 
 class PolicyState(StrEnum):
@@ -255,7 +259,8 @@ class Domain:
         MailState,
         Column(
             "where its mail goes: mx, null_mx, implicit_mx, broken, no_mail, nxdomain; or unknown, by how the "
-            "question ended: bogus, lame, servfail, refused, error, malformed, truncated, timeout, unreachable"
+            "question ended: bogus, lame, servfail, refused, error, malformed, truncated, timeout, unreachable; "
+            "unknown: an import that does not say"
         ),
     ]
     exchanges: Annotated[int, Column("MX records, as many as there are rows in `mx`", _SMALL)] = 0
@@ -303,7 +308,7 @@ class Mx:
         ExchangeState,
         Column(
             "ok, cname, null_mx, ip_literal, invalid, no_address, nxdomain; or unknown, by how the questions for its "
-            "addresses ended"
+            "addresses ended; unknown: an import that does not say"
         ),
     ]
     registered_domain: Annotated[str | None, Column("of the exchange, by the public suffix list")] = None
