@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.registered_domains import host_name, registered_domain
 from mailcensus.dataset.tables import final_grabs
+from mailcensus.population.registered_domains import host_name, registered_domain
 
 Codes = npt.NDArray[np.int64]
 """One number per host or key; UNKNOWN where it is not known. Equal numbers mean equal values."""

@@ -14,7 +14,7 @@ from mailcensus.analysis.cause_patterns import first_matching
 from mailcensus.analysis.default_certificates import catalogue_of, products
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.host_notes import UNKNOWN, Codes
-from mailcensus.analysis.registered_domains import registered_domains
+from mailcensus.population.registered_domains import registered_domains
 
 
 @dataclass(frozen=True, slots=True)

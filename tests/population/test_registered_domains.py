@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from publicsuffixlist import PublicSuffixList
 
-from mailcensus.analysis.registered_domains import host_name, registered_domain, registered_domains
+from mailcensus.population.registered_domains import host_name, registered_domain, registered_domains
 
 LIST = PublicSuffixList()
 TAILS = [
