@@ -41,6 +41,17 @@ from mailcensus.model.politeness import SentInAll, SentToNetwork
 from mailcensus.model.provider import DomainProvider, Evidence, EvidenceKind, MxProvider, Party, Role
 from mailcensus.model.recheck import Recheck, RecheckVerdict
 from mailcensus.model.run import Hit, Run
+from mailcensus.model.sender import (
+    Attempt,
+    AttemptOutcome,
+    Handshake,
+    PolicyFetch,
+    SenderCondition,
+    SenderToken,
+    SenderWatch,
+    TlsReport,
+    TlsReportFailure,
+)
 from mailcensus.model.vantage import CanaryAsk, Pause, PreflightCheck, Verdict
 
 TABLES: dict[str, type] = {
@@ -68,6 +79,12 @@ TABLES: dict[str, type] = {
     "pauses": Pause,
     "preflights": PreflightCheck,
     "rechecks": Recheck,
+    "sender_conditions": SenderCondition,
+    "sender_tokens": SenderToken,
+    "attempts": Attempt,
+    "sender_watches": SenderWatch,
+    "policy_fetches": PolicyFetch,
+    "tls_reports": TlsReport,
     "flows": Flow,
     "flow_sources": FlowSource,
 }
@@ -76,6 +93,8 @@ TABLES: dict[str, type] = {
 __all__ = [
     "TABLES",
     "AnswerState",
+    "Attempt",
+    "AttemptOutcome",
     "Caa",
     "CanaryAsk",
     "Certificate",
@@ -102,6 +121,7 @@ __all__ = [
     "FlowSource",
     "Followup",
     "Grab",
+    "Handshake",
     "Hit",
     "Host",
     "Http",
@@ -117,12 +137,16 @@ __all__ = [
     "Outcome",
     "Party",
     "Pause",
+    "PolicyFetch",
     "PolicyState",
     "PreflightCheck",
     "Recheck",
     "RecheckVerdict",
     "Role",
     "Run",
+    "SenderCondition",
+    "SenderToken",
+    "SenderWatch",
     "SentInAll",
     "SentToNetwork",
     "Sides",
@@ -134,6 +158,8 @@ __all__ = [
     "Stage",
     "Tls",
     "TlsMode",
+    "TlsReport",
+    "TlsReportFailure",
     "TlsReporting",
     "Tlsa",
     "Verdict",
