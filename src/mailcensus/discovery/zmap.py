@@ -1,4 +1,4 @@
-"""zmap as a packet engine: 2.1 (Debian 12) to 4.x (Debian 13).
+"""zmap as a packet engine: 2.1 (Debian 12 and 13) to 4.3.
 
 What differs between versions is asked of the program itself: its help names the options, its list of output fields
 the fields.
@@ -54,8 +54,10 @@ class Zmap:
         self._allow, self._deny = (
             ("--allowlist-file", "--blocklist-file") if newer else ("--whitelist-file", "--blacklist-file")
         )
+        self._port = "--target-ports" if "--target-ports" in options else "--target-port"
         self._batch = ["--batch=1"] if "--batch" in options else []
-        dash = "-" if "timestamp-ts" in listed else "_"
+        # At the start of a line: zmap 4 still has the old name in the description of another field.
+        dash = "-" if re.search(r"^timestamp-ts\b", listed, re.MULTILINE) else "_"
         self._fields = f"saddr,sport,classification,success,timestamp{dash}ts,timestamp{dash}us"
 
     def command(self, job: Job) -> list[str]:
@@ -77,7 +79,7 @@ class Zmap:
             f"--config={configuration}",
             f"{self._allow}={job.targets}",
             f"{self._deny}={job.exclusions}",
-            f"--target-port={job.port}",
+            f"{self._port}={job.port}",
             f"--rate={int(job.rate_per_s)}",
             f"--seed={job.seed}",
             f"--probes={1 + settings.retries}",
