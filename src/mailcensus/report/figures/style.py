@@ -45,7 +45,7 @@ _HEADER = re.compile(r"\A.*?(?=<svg\b)", re.DOTALL)
 _NOT_FOR_A_PAGE = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
 """The licence of the SVG vocabulary, and a style sheet that would apply to the whole page."""
 _NAMED = re.compile(r'(?P<before>\bid="|url\(#|href="#)')
-_TOLD = re.compile(r'<g id="told-(?P<words>[0-9a-f]*)">')
+_TOLD = re.compile(r'<g id="told-(?P<words>[0-9a-f]*)(?:-of-(?P<group>[0-9a-f]*))?">')
 
 
 @contextmanager
@@ -56,9 +56,10 @@ def drawing(height_inches: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.add_subplot()
 
 
-def tell(artist: Artist, words: str) -> None:
-    """What a page shows of a mark while the pointer is on it."""
-    artist.set_gid(f"told-{words.encode().hex()}")
+def tell(artist: Artist, words: str, *, group: str | None = None) -> None:
+    """What a page shows of a mark while the pointer is on it; marks of one group can be hidden together."""
+    of = "" if group is None else f"-of-{group.encode().hex()}"
+    artist.set_gid(f"told-{words.encode().hex()}{of}")
 
 
 def logarithmic(axes: Axes) -> None:
@@ -106,4 +107,6 @@ def save_figure(figure: Figure, folder: Path, name: str) -> Markup:
 
 def _title(match: re.Match[str]) -> str:
     words = bytes.fromhex(match["words"]).decode()
-    return f'<g class="told"><title>{escape(words)}</title>'
+    group = bytes.fromhex(match["group"] or "").decode()
+    of = f' data-group="{escape(group)}"' if match["group"] is not None else ""
+    return f'<g class="told"{of}><title>{escape(words)}</title>'
