@@ -28,7 +28,7 @@ def is_zone_file(text: str) -> bool:
 
 
 def zone_rows(path: Path, text: str) -> Iterator[tuple[int, str, Mapping[str, str]]]:
-    """Names with NS or MX records, the zone's own first; the number is that of the name, since dnspython tells no lines.
+    """Names with NS or MX records, the zone's own first, each with its number, since dnspython tells no lines.
 
     Raises:
         StudyError: it is no zone file.

@@ -61,7 +61,9 @@ class Resolver:
         Raises:
             StudyError: one of them is no address, or the system has none.
         """
-        places = [parse_resolver(text) for text in resolvers] or [(text, _PORT) for text in _of_the_system()]
+        places = [parse_resolver(text) for text in resolvers] or [
+            (text, _PORT) for text in resolvers_of_the_system()
+        ]
         self._servers = [_Server(address, port) for address, port in places]
         self._pause_s = 1 / queries_per_s
         self._reply_s = reply_s
@@ -165,7 +167,12 @@ def parse_resolver(text: str) -> tuple[str, int]:
     return address, int(port)
 
 
-def _of_the_system() -> list[str]:
+def resolvers_of_the_system() -> list[str]:
+    """Addresses of the resolvers in /etc/resolv.conf.
+
+    Raises:
+        StudyError: it names none.
+    """
     try:
         return [str(server) for server in dns.resolver.Resolver().nameservers]
     except (dns.exception.DNSException, OSError):

@@ -295,6 +295,65 @@ class NoiseSection(_Section):
     )
 
 
+class DomainsSection(_Section):
+    """Domains whose mail is studied: `mailcensus resolve` asks DNS where it goes and how it is protected."""
+
+    list: Path | None = Field(
+        None,
+        description="list of domains: CSV with any columns, one domain a line, or a zone file",
+        examples=["domains.csv"],
+    )
+    column: str | None = Field(
+        None,
+        description="CSV: the column of the domain, by its heading or its number from 1; unset: found by what is in it",
+        examples=["Domain name"],
+    )
+    groups: tuple[str, ...] | None = Field(
+        None,
+        description="CSV: columns that are kept to group domains by; unset: all others",
+        examples=[["Domain type", "State"]],
+    )
+    records: tuple[Literal["ns", "spf", "dmarc", "mta_sts", "tls_rpt", "caa", "tlsa"], ...] = Field(
+        ("ns", "spf", "dmarc", "mta_sts", "tls_rpt", "caa", "tlsa"),
+        description="what to ask of each domain besides MX, A and AAAA",
+    )
+    fetch_policies: bool = Field(
+        True, description="fetch the policy by HTTPS of each domain that has an MTA-STS record (RFC 8461)"
+    )
+    policy_timeout_s: PositiveFloat = Field(60.0, description="how long fetching a policy may take")
+    policy_roots: str = Field(
+        "mozilla",
+        description="whom certificates of policy hosts are verified against, as in facts.root_stores",
+    )
+    collect: bool = Field(
+        True, description="the mail exchanges found are part of the population: discover and collect ask them"
+    )
+
+
+class DnsSection(_Section):
+    """How to ask DNS about domains. A validating resolver of one's own on this machine is best."""
+
+    resolvers: tuple[str, ...] = Field(
+        (),
+        description='resolvers, each "address", "address:port" or "[IPv6 address]:port", asked in turn; '
+        "without any, those of the system",
+        examples=[["127.0.0.1"]],
+    )
+    queries_per_s: PositiveFloat = Field(100.0, description="most questions a second to each resolver")
+    authority_queries_per_s: PositiveFloat = Field(
+        20.0, description="most questions a second about names under one registered domain"
+    )
+    in_flight: PositiveInt = Field(500, description="domains that are asked about at the same time")
+    timeout_s: PositiveFloat = Field(5.0, description="how long to wait for each reply")
+    tries: Annotated[int, Field(gt=0, le=10)] = Field(
+        3, description="questions sent, to one resolver after the other, before one is given up"
+    )
+    signed_name: str = Field(
+        ".",
+        description="a name known to be signed: a resolver that gives it without the AD bit does not validate",
+    )
+
+
 class FactsSection(_Section):
     """What to look up about every address that answered (`mailcensus enrich`)."""
 
@@ -365,6 +424,8 @@ class Settings(_Section):
     collect: CollectSection = CollectSection()
     noise: NoiseSection = NoiseSection()
     followups: FollowupsSection = FollowupsSection()
+    domains: DomainsSection = DomainsSection()
+    dns: DnsSection = DnsSection()
     facts: FactsSection = FactsSection()
     ports: dict[str, Port] = Field(
         default_factory=dict,
