@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
+from ibis.backends.sql.datatypes import DuckDBType
 
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
 _LEFT_OUT = "left_out_addresses"
+_ARRIVING = "arriving_rows"
 _OF_RUNS = ("hits", "grabs", "runs", "canaries")
 
 
@@ -38,6 +42,7 @@ class Dataset:
         self.connection: Any = ibis.duckdb.connect()
         self.left_out = frozenset(left_out)
         self.left_out_networks = frozenset(left_out_networks)
+        self._opened: dict[str, tuple[list[Path], ibis.Table]] = {}
         if self.left_out:
             self.put(_LEFT_OUT, pa.table({"ip": sorted(self.left_out)}))
 
@@ -47,8 +52,13 @@ class Dataset:
         Raises:
             KeyError: there is no such table.
         """
-        schema = schema_of(TABLES[name])
         files = visible_files(self.data / name)
+        if name not in self._opened or self._opened[name][0] != files:
+            self._opened[name] = files, self._open(name, files)
+        return self._opened[name][1]
+
+    def _open(self, name: str, files: list[Path]) -> ibis.Table:
+        schema = schema_of(TABLES[name])
         if not files:
             return self.put(name, schema.empty_table())
         # The view has the name of the table, so that queries in SQL see no more than others do.
@@ -68,15 +78,34 @@ class Dataset:
 
         An earlier table of that name is gone before; `table` cannot read it.
         """
-        # Not by `overwrite`: that writes the rows to a table of another name and copies them.
+        schema = _nullable(table)
         self.connection.raw_sql(f'DROP TABLE IF EXISTS temp.main."{name}"')
-        held: ibis.Table = self.connection.create_table(name, table, schema=_nullable(table), temp=True)
-        return held
+        self.connection.raw_sql(f'CREATE TEMP TABLE "{name}" ({_columns(schema)})')
+        # Not by Ibis' create_table: that asks the database what it has just been told, each time for milliseconds.
+        if isinstance(table, ibis.Table):
+            self.connection._run_pre_execute_hooks(table)  # constant tables within it
+            self.connection.raw_sql(f'INSERT INTO temp.main."{name}" {self.connection.compile(table)}')
+        elif table.num_rows:
+            self.connection.con.register(_ARRIVING, table)
+            self.connection.raw_sql(f'INSERT INTO temp.main."{name}" FROM {_ARRIVING}')
+            self.connection.con.unregister(_ARRIVING)
+        place = ops.Namespace(catalog="temp", database="main")
+        return ops.DatabaseTable(name, schema, self.connection, place).to_expr()
 
     def newest_run(self) -> str | None:
         """Id of the newest run with hits, grabs, canaries or a stage that ended (run ids sort by time); else None."""
         newest = (self.table(name).run_id.max().to_pyarrow().as_py() for name in _OF_RUNS)
         return max((run_id for run_id in newest if run_id is not None), default=None)
+
+
+def _columns(schema: ibis.Schema) -> str:
+    return ", ".join(f'"{name}" {_type_name(kind)}' for name, kind in schema.items())
+
+
+@cache
+def _type_name(kind: ibis.DataType) -> str:
+    name: str = DuckDBType.to_string(kind)
+    return name
 
 
 def _nullable(table: pa.Table | ibis.Table) -> ibis.Schema:
