@@ -109,7 +109,7 @@ class LabAuthorities:
         if isinstance(signer, ec.EllipticCurvePrivateKey):
             return Signer(builder.sign(signer, hashes.SHA256(), ecdsa_deterministic=True), key)
         certificate = builder.sign(signer, hashes.SHA256())
-        return Signer(_signed_with_sha1(certificate, signer) if terms.sha1 else certificate, key)
+        return Signer(signed_with_sha1(certificate, signer) if terms.sha1 else certificate, key)
 
     def _key(self, name: str, terms: Terms) -> Key:
         if terms.rsa_bits is not None:
@@ -144,7 +144,7 @@ def _extensions(name: str, key: Key, signer: Key, terms: Terms) -> Iterator[tupl
         yield terms.extension, True
 
 
-def _signed_with_sha1(certificate: x509.Certificate, signer: rsa.RSAPrivateKey) -> x509.Certificate:
+def signed_with_sha1(certificate: x509.Certificate, signer: rsa.RSAPrivateKey) -> x509.Certificate:
     """The same certificate signed anew: the library makes no such signatures any more."""
     tbs = certificate.tbs_certificate_bytes.replace(_SHA256_WITH_RSA, _SHA1_WITH_RSA)
     signature = signer.sign(tbs, padding.PKCS1v15(), hashes.SHA1())
