@@ -1,8 +1,9 @@
-"""First flights that no library of today makes: SSL 3.0, RC4, 3DES, export, short Diffie-Hellman groups. Written out by hand, and never finished.
+"""First flights that no library of today makes: SSL 3.0, RC4, 3DES, export, short Diffie-Hellman groups.
 
-An honest server of such a kind answers a hello that has nothing for it with handshake_failure; else it chooses, shows
-its certificate, and waits for the client's key exchange. A client that sends that would have gone on (`went_on`);
-one that sends an alert says no. SSL 3.0 is RFC 6101, the messages are those of RFC 5246 section 7.4.
+They are written out by hand and never finished. An honest server of such a kind answers a hello that has nothing for
+it with handshake_failure; else it chooses, shows its certificate, and waits for the client's key exchange. A client
+that sends that would have gone on (`went_on`); one that sends an alert says no. SSL 3.0 is RFC 6101, the messages are
+those of RFC 5246 section 7.4.
 """
 
 from __future__ import annotations
