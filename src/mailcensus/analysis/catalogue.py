@@ -34,6 +34,7 @@ from mailcensus.analysis import (
     within_host,
 )
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.mail_domains.tables import MAIL_DOMAIN_TABLES
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.published.compare import PublishedValueRow, compare
@@ -393,6 +394,7 @@ TABLES: tuple[TableSpec, ...] = (
     ),
     *POSTURE_TABLES,
     *PROTECTION_TABLES,
+    *MAIL_DOMAIN_TABLES,
     TableSpec(
         "published_values",
         "Published values beside ours",

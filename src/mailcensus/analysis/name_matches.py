@@ -32,10 +32,10 @@ def name_matches(dataset: Dataset, run_id: str | None) -> ibis.Table:
     certificates = dataset.table("certificates")
     leaves = certificates.select("sha256", "sans_count", "common_name")
     found = asked.join(leaves, asked.leaf_sha256 == leaves.sha256).drop("sha256")
-    found = found.left_join(_presented(certificates), "leaf_sha256").drop("leaf_sha256_right")
+    found = found.left_join(presented_names(certificates), "leaf_sha256").drop("leaf_sha256_right")
     presented = found.presented.fill_null(ibis.literal([], "array<string>"))
     common_name = found.common_name.lower()
-    wildcard = _wildcard_for(found.name)
+    wildcard = wildcard_for(found.name)
     match = ibis.cases(
         (presented.contains(found.name), str(NameMatch.EXACT)),
         (presented.contains(wildcard), str(NameMatch.WILDCARD)),
@@ -47,7 +47,7 @@ def name_matches(dataset: Dataset, run_id: str | None) -> ibis.Table:
     return rows.mutate(matches=rows.name_match.isin([str(one) for one in NameMatch if one.matches]))
 
 
-def _presented(certificates: ibis.Table) -> ibis.Table:
+def presented_names(certificates: ibis.Table) -> ibis.Table:
     """leaf_sha256, presented: its alternative names in lower case."""
     each = certificates.select(leaf_sha256="sha256", san=certificates.sans.unnest())
     return each.group_by("leaf_sha256").agg(presented=each.san.lower().collect())
@@ -77,7 +77,7 @@ def _normal(name: ibis.Value) -> ibis.Value:
     return name.lower().re_replace(r"\.$", "")
 
 
-def _wildcard_for(name: ibis.Value) -> ibis.Value:
+def wildcard_for(name: ibis.Value) -> ibis.Value:
     """The wildcard that stands for a name; it must leave two labels."""
     rest = name.re_replace(r"^[^.]*\.?", "")
     return rest.contains(".").ifelse("*." + rest, ibis.null("string"))

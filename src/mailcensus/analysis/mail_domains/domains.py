@@ -61,6 +61,16 @@ def mail_domains(evidence: Evidence) -> MailDomains:
     return evidence.once("mail_domains", lambda: _gather(evidence))
 
 
+def has_domains(evidence: Evidence) -> bool:
+    """Whether the run has any domain."""
+
+    def asked() -> bool:
+        listed = of_run(evidence.dataset.table("domains"), evidence.run_id)
+        return bool(listed.limit(1).count().to_pyarrow().as_py())
+
+    return evidence.once("has_domains", asked)
+
+
 def _gather(evidence: Evidence) -> MailDomains:
     dataset, told = evidence.dataset, domain_settings(evidence)
     listed = of_run(dataset.table("domains"), evidence.run_id)

@@ -161,5 +161,4 @@ def _placed(evidence: Evidence) -> ibis.Table:
 
 
 def _foreign(evidence: Evidence, rows: ibis.Table) -> ibis.Value:
-    home = mail_domains(evidence).home
-    return rows.country != home if home else ibis.null("boolean")
+    return rows.country != ibis.literal(mail_domains(evidence).home, "string")
