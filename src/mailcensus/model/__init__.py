@@ -34,6 +34,7 @@ from mailcensus.model.grab import Grab, Http, Ssh, SshHostKey, Tls
 from mailcensus.model.host import DnsState, Host
 from mailcensus.model.key import Certificate, Key
 from mailcensus.model.key_finding import KeyCheck, KeyFinding
+from mailcensus.model.logged_certificate import KnownServer, LoggedCertificate
 from mailcensus.model.noise import Noise
 from mailcensus.model.observation import Observation
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
@@ -87,6 +88,8 @@ TABLES: dict[str, type] = {
     "tls_reports": TlsReport,
     "flows": Flow,
     "flow_sources": FlowSource,
+    "logged_certificates": LoggedCertificate,
+    "known_servers": KnownServer,
 }
 """Every table of a dataset and the record that makes its rows."""
 
@@ -128,6 +131,8 @@ __all__ = [
     "Key",
     "KeyCheck",
     "KeyFinding",
+    "KnownServer",
+    "LoggedCertificate",
     "MailState",
     "MtaSts",
     "Mx",
