@@ -29,6 +29,7 @@ from mailcensus.cli import (
     preflight,
     recheck,
     report,
+    resolve,
     run,
 )
 from mailcensus.cli.talk import TalkHandler
@@ -53,6 +54,7 @@ APP.command(epilog=example("mailcensus population study", "mailcensus population
     population.population
 )
 APP.command("preflight", epilog=example("mailcensus preflight study"))(preflight.preflight_command)
+APP.command(epilog=example("mailcensus resolve study"))(resolve.resolve)
 APP.command(epilog=example("mailcensus discover study"))(discover.discover)
 APP.command(epilog=example("mailcensus collect study"))(collect.collect)
 APP.command(epilog=example("mailcensus enrich study", "mailcensus enrich study --compare"))(enrich.enrich)

@@ -14,7 +14,7 @@ from mailcensus.population.shard import Shard
 from mailcensus.study import Settings, StudyError
 from mailcensus.study.template import study_toml
 
-_FILES = ("prefixes", "hosts")
+_FILES = ("prefixes", "hosts", "domains")
 """The others may be folders."""
 
 
@@ -22,6 +22,9 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory to make.")],
     prefixes: Annotated[Path | None, typer.Option(metavar="FILE", help="File of prefixes to ask.")] = None,
     hosts: Annotated[Path | None, typer.Option(metavar="FILE", help="File of addresses to ask.")] = None,
+    domains: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="List of domains: CSV, one a line, or a zone file.")
+    ] = None,
     country: Annotated[
         list[str] | None,
         typer.Option(metavar="CC", help="Country to ask, by ISO 3166-1 alpha-2 code; may be repeated."),
@@ -77,7 +80,11 @@ def init(
     population["country"] = country[0] if country and len(country) == 1 else country
     population |= {"as_numbers": as_number or (), "sample": sample, "shard": shard}
     settings = Settings.model_validate(
-        {"study": {"name": directory.resolve().name}, "population": population}
+        {
+            "study": {"name": directory.resolve().name},
+            "population": population,
+            "domains": {"list": None if domains is None else _from_study("domains", domains, directory)},
+        }
     )
     path = directory / "study.toml"
     _write_new(path, study_toml(settings))

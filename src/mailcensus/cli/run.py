@@ -12,6 +12,7 @@ from mailcensus.cli.json_lines import print_json
 from mailcensus.cli.key_checks import check_key_lists, run_key_checks
 from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.preflight import preflight_of_run
+from mailcensus.cli.resolve import run_resolution
 from mailcensus.cli.stages import (
     current_run,
     is_anything_left,
@@ -25,6 +26,8 @@ from mailcensus.cli.stages import (
 )
 from mailcensus.cli.talk import say
 from mailcensus.dataset.run import run_file
+from mailcensus.facts.domains.resolve import wants_domains
+from mailcensus.population.sources import has_sources
 from mailcensus.study import Study
 
 
@@ -36,8 +39,8 @@ def run(
         bool, typer.Option("--without-preflight", help="Do not look at this vantage first.")
     ] = False,
 ) -> None:
-    """Run every stage of the study: discover and collect at the same time, follow up, measure noise, enrich,
-    check keys, analyse, report.
+    """Run every stage of the study: resolve domains, discover and collect at the same time, follow up, measure noise,
+    enrich, check keys, analyse, report.
 
     Before anybody is asked it looks at this vantage, as `mailcensus preflight` does, and stops where results would
     mean nothing. While no canary answers it pauses, and goes on by itself.
@@ -49,15 +52,17 @@ def run(
     study = open_study(directory)
     check_key_lists(study)
     with current_run(study) as current:
-        if not without_preflight and is_anything_left(current):
+        asks_addresses = has_sources(study) or not wants_domains(study)
+        if asks_addresses and not without_preflight and is_anything_left(current):
             preflight_of_run(study, current, quiet=quiet)
-        asked = run_discovery_and_collection(study, current, quiet=quiet)
+        resolved = run_resolution(study, current, quiet=quiet)
+        asked = asks_addresses and run_discovery_and_collection(study, current, quiet=quiet)
         followed = run_followups(study, current, quiet=quiet)
         measured = run_noise(study, current, quiet=quiet)
         enriched = run_enrichment(study, current, quiet=quiet)
         checked = run_key_checks(study, current, quiet=quiet)
         page = study.report / "index.html"
-        if asked or followed or measured or enriched or checked or not _is_current(study, page):
+        if resolved or asked or followed or measured or enriched or checked or not _is_current(study, page):
             page = run_report(study, run_analysis(study, quiet=quiet), quiet=quiet)
         elif not quiet:
             say(f"run {current.run_id} is complete; nothing to do")

@@ -23,6 +23,7 @@ from mailcensus.discovery.resumable import discover_in_run
 from mailcensus.discovery.stage import Progress
 from mailcensus.facts.chains import ChainProgress, judge_chains, wants_chains
 from mailcensus.facts.databases import Databases
+from mailcensus.facts.domains.resolve import check_domains
 from mailcensus.facts.enrich import EnrichProgress, check_databases, enrich, wants_facts
 from mailcensus.facts.rejects import write_rejects
 from mailcensus.probe.collect import STAGE as COLLECT
@@ -44,6 +45,7 @@ def open_study(directory: Path) -> Study:
     """
     study = Study.open(directory)
     check_settings(study)
+    check_domains(study)
     check_databases(study)
     return study
 

@@ -14,6 +14,7 @@ from mailcensus.population.former import former_hits
 from mailcensus.population.lists import read_hosts, read_prefixes, too_wide_to_sweep
 from mailcensus.population.prefixes import PrefixSet
 from mailcensus.population.ranges import Ranges
+from mailcensus.population.resolved import exchange_addresses
 from mailcensus.study import Study, StudyError
 
 
@@ -106,13 +107,20 @@ def read_sources(study: Study, databases: Databases) -> Sources:
     blocks = [*_countries(study, databases), *_autonomous_systems(study, databases)]
     wide = [_too_wide(block.prefixes) for block in blocks]
     swept = [Part(block.name, block.prefixes.minus(out)) for block, out in zip(blocks, wide, strict=True)]
-    parts = (*swept, *_files(study), *_former_studies(study))
+    parts = (*swept, *_files(study), *_former_studies(study), *_exchanges(study))
     if not parts:
         raise StudyError(
             f"{study.directory / 'study.toml'}: population: nobody to ask; set population.country, "
-            "population.prefixes or population.hosts (or population.as_numbers, population.hits_of)"
+            "population.prefixes or population.hosts (or population.as_numbers, population.hits_of, domains.list)"
         )
     return Sources(parts, tuple(wide))
+
+
+def has_sources(study: Study) -> bool:
+    """Whether a study has addresses to ask; one of domains alone may have none (domains.collect)."""
+    named = study.settings.population
+    files = (named.prefixes, named.hosts, named.hits_of)
+    return bool(named.countries or named.as_numbers or any(files)) or _wants_exchanges(study)
 
 
 def _too_wide(prefixes: PrefixSet) -> PrefixSet:
@@ -154,3 +162,13 @@ def _former_studies(study: Study) -> Iterator[Part]:
     if (former := study.settings.population.hits_of) is not None:
         path = study.path(former)
         yield Part(f"hits of {path.resolve().name}", former_hits(path))
+
+
+def _wants_exchanges(study: Study) -> bool:
+    return study.settings.domains.list is not None and study.settings.domains.collect
+
+
+def _exchanges(study: Study) -> Iterator[Part]:
+    domains = study.settings.domains.list
+    if domains is not None and _wants_exchanges(study):
+        yield Part(f"mail exchanges of {domains.name}", exchange_addresses(study))

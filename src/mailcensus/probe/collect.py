@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from mailcensus.dataset.exchange_names import exchange_names_of
 from mailcensus.dataset.pending import HostWork, count_pending, first_asks, grab_counts, pending
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
@@ -57,7 +58,8 @@ async def collect(
     try:
         async with open_door(study, run, dialer) as door:
             grabber = Grabber(settings, run.run_id, door)
-            collector = Collector(settings, grabber, recorder, progress, on_progress, way)
+            names = exchange_names_of(run.data, run.run_id) if settings.domains.list is not None else {}
+            collector = Collector(settings, grabber, recorder, progress, on_progress, way, names)
             left = pending(run.data, run.run_id, services, attempts)
             await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
     except BaseExceptionGroup as errors:

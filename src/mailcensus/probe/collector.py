@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from mailcensus.dataset.pending import Ask, HostWork
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.model import Grab, Observation, Outcome
 from mailcensus.probe.crowd import many_at_once
-from mailcensus.probe.grab import Grabber
+from mailcensus.probe.grab import Grabber, Special
 from mailcensus.probe.way import Way
 from mailcensus.study import Settings
 from mailcensus.wire.services import SERVICE_BY_NAME
@@ -52,7 +52,14 @@ class Collector:
         progress: CollectProgress,
         on_progress: Callable[[CollectProgress], None],
         way: Way | None = None,
+        server_names: Mapping[str, str] | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            server_names: by address, what its TLS is asked for (SNI); an address that has none is asked without.
+        """
+        self._server_names = server_names or {}
         self._pauses_s: Sequence[float] = settings.collect.rate_limited_pauses_s
         self._flush_s = settings.collect.flush_s
         self._grabber = grabber
@@ -110,9 +117,15 @@ class Collector:
         while True:
             await self._way.wait_until_open()
             began_s = self._way.now_s()
-            grabbed = await self._grabber.grab(ip, SERVICE_BY_NAME[ask.service], attempt=ask.attempt)
+            grabbed = await self._grabber.grab(
+                ip, SERVICE_BY_NAME[ask.service], attempt=ask.attempt, **self._special(ip)
+            )
             if grabbed.grab.outcome is not Outcome.TIMEOUT or await self._way.was_open(began_s):
                 return grabbed
+
+    def _special(self, ip: str) -> Special:
+        name = self._server_names.get(ip)
+        return {} if name is None else {"server_name": name}
 
     def _pause_left_s(self, ask: Ask) -> float:
         """Pauses count from the start of the attempt before."""

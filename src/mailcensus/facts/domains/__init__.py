@@ -1,0 +1,1 @@
+"""Where the mail of domains goes and what protects it, read out of answers of DNS."""
