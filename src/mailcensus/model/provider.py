@@ -66,7 +66,11 @@ class EvidenceKind(StrEnum):
     OTHER_EXCHANGE = "other_exchange"
     """Another exchange of the domain."""
     HOLDER = "holder"
-    """Both domains are registered to one organisation, by the list that the study was given."""
+    """Who holds both domains, by the list that the study was given."""
+    SIMILAR_NAME = "similar_name"
+    """Both domains have the same name but for words like `city` and a state's letters."""
+    SHARED = "shared"
+    """Domains of several holders of this study name exchanges below that registered domain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

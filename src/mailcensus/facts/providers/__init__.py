@@ -1,0 +1,1 @@
+"""Who handles a domain's mail: rules and a provider table over names, certificates, greetings, AS and SPF."""
