@@ -18,7 +18,7 @@ from mailcensus.analysis.components import number_clusters
 from mailcensus.analysis.masks import MAX_SERVICES
 from mailcensus.analysis.numbering import number_hosts
 from mailcensus.analysis.sightings import Shown, gather_shown
-from mailcensus.dataset.tables import Dataset, final_grabs, of_run
+from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
 
@@ -55,6 +55,8 @@ class Evidence:
     """One row per service asked, by standard port: service, port (standard), protocol, tls_mode, ssh, bit."""
     grab_kinds: ibis.Table
     """Final grabs alike: service, outcome, stage, starttls_offered, tls (a version was chosen), grabs."""
+    later: ibis.Table
+    """This run's attempts after the first: ip, service, attempt. What is not among them may be superseded."""
     software: ibis.Table
     """What final grabs named, counted when asked: protocol, product, version, hosts."""
     greetings: ibis.Table
@@ -101,10 +103,12 @@ def gather(dataset: Dataset) -> Evidence:
     run_id = dataset.newest_run()
     # Nothing here stands on the order of rows in a file, and keeping it costs memory.
     dataset.connection.raw_sql("SET preserve_insertion_order = false")
-    grabs = final_grabs(_plain(dataset.table("grabs")), run_id)
-    services = dataset.put("services", _services(grabs))
+    later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
+    grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
+    kinds = dataset.put("kinds_by_port", _kinds_by_port(grabs))
+    services = dataset.put("services", _services(kinds))
     hosts = dataset.put("numbered_hosts", number_hosts(_connected(grabs)))
-    shown = gather_shown(dataset, run_id, hosts, services)
+    shown = gather_shown(dataset, run_id, hosts, services, later)
     showings = dataset.put("showings", _showings(shown.answers))
     shown_keys = dataset.put(
         "shown_keys",
@@ -120,9 +124,10 @@ def gather(dataset: Dataset) -> Evidence:
         canaries=of_run(dataset.table("canaries"), run_id),
         pauses=of_run(dataset.table("pauses"), run_id),
         services=services,
-        grab_kinds=dataset.put("grab_kinds", _grab_kinds(grabs)),
+        grab_kinds=dataset.put("grab_kinds", _grab_kinds(kinds)),
+        later=later,
         software=_software(grabs),
-        greetings=_greetings(dataset.table("grabs"), run_id),
+        greetings=_greetings(dataset.table("grabs"), run_id, later),
         hosts=hosts,
         host_facts=_host_facts(dataset, run_id, hosts),
         keys=shown.keys,
@@ -150,9 +155,9 @@ def _connected(grabs: ibis.Table) -> ibis.Table:
     return grabs.select("ip", connected=reached)
 
 
-def _greetings(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
-    said = grabs.select("run_id", "ip", "service", "attempt", "greeting")
-    final = final_grabs(said, run_id)
+def _greetings(grabs: ibis.Table, run_id: str | None, later: ibis.Table) -> ibis.Table:
+    said = of_run(grabs, run_id).select("ip", "service", "attempt", "greeting")
+    final = without_superseded(said, later)
     return final.filter(final.greeting.notnull()).select("ip", "service", "greeting")
 
 
@@ -166,9 +171,9 @@ def _plain(grabs: ibis.Table) -> ibis.Table:
     )  # fmt: skip
 
 
-def _services(grabs: ibis.Table) -> pa.Table:
-    services = grabs.group_by("service").agg(
-        protocol=grabs.protocol.arbitrary(), tls_mode=grabs.tls_mode.arbitrary(), port=grabs.port.min()
+def _services(kinds: ibis.Table) -> pa.Table:
+    services = kinds.group_by("service").agg(
+        protocol=kinds.protocol.min(), tls_mode=kinds.tls_mode.min(), port=kinds.port.min()
     )
     asked = services.to_pyarrow().to_pylist()
     for row in asked:
@@ -182,9 +187,16 @@ def _services(grabs: ibis.Table) -> pa.Table:
     return table.append_column("bit", pa.array([1 << place for place in range(len(asked))], pa.int64()))
 
 
-def _grab_kinds(grabs: ibis.Table) -> ibis.Table:
-    kinds = grabs.select("service", "outcome", "stage", "starttls_offered", "tls")
+def _kinds_by_port(grabs: ibis.Table) -> ibis.Table:
+    kinds = grabs.select(
+        "service", "protocol", "tls_mode", "port", "outcome", "stage", "starttls_offered", "tls"
+    )
     return kinds.group_by(list(kinds.columns)).agg(grabs=kinds.count())
+
+
+def _grab_kinds(kinds: ibis.Table) -> ibis.Table:
+    alike = kinds.group_by("service", "outcome", "stage", "starttls_offered", "tls")
+    return alike.agg(grabs=kinds.grabs.sum().cast("int64"))
 
 
 def _software(grabs: ibis.Table) -> ibis.Table:

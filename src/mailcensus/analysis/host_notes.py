@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.dataset.tables import final_grabs
+from mailcensus.analysis.numbering import name_hash
+from mailcensus.dataset.tables import of_run, without_superseded
 from mailcensus.population.registered_domains import host_name, registered_domain
 
 Codes = npt.NDArray[np.int64]
@@ -76,6 +77,14 @@ class Addresses:
 def clustered_hosts(evidence: Evidence) -> Codes:
     """The hosts in clusters, in numerical order of addresses: whose notes `host_notes` has."""
     return evidence.once("clustered_hosts", lambda: np.sort(_numbers(_members(evidence)["host"])))
+
+
+def places_of(evidence: Evidence) -> Codes:
+    """The place of each host in `clustered_hosts`, by its number, which are dense; UNKNOWN: it is in no cluster."""
+    clustered = clustered_hosts(evidence)
+    places = np.full(int(clustered[-1]) + 1 if len(clustered) else 0, UNKNOWN)
+    places[clustered] = np.arange(len(clustered))
+    return places
 
 
 def addresses(evidence: Evidence) -> Addresses:
@@ -143,16 +152,17 @@ def _gathered(evidence: Evidence, which: ibis.Table) -> ibis.Table:
 
 
 def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
-    grabs = evidence.dataset.table("grabs")
+    grabs = of_run(evidence.dataset.table("grabs"), evidence.run_id)
     flat = grabs.select(
-        "run_id", "ip", "service", "attempt", "protocol", "greeting",
+        "ip", "service", "attempt", "protocol", "greeting",
         said=ibis.coalesce(grabs.ssh.identification, grabs.software + "/" + grabs.software_version, grabs.software),
     )  # fmt: skip
-    final = final_grabs(flat, evidence.run_id).join(hosts, "ip")
+    final = without_superseded(flat.join(hosts, "ip"), evidence.later)
     greeted = ibis.ifelse(final.protocol == "smtp", final.greeting.re_extract(_GREETED, 1), None)
     # What is only compared is hashed, which is quicker to gather; shifted so that it fits a signed number. The hash
     # of null is a number too.
-    software = ibis.ifelse(final.said.notnull(), final.said.hash() >> 2, None)
+    hashed = (name_hash(final.said) >> 2).cast("int64")
+    software = ibis.ifelse(final.said.notnull(), hashed, None)
     return final.select("host", "protocol", name=greeted.nullif(""), software=software)
 
 

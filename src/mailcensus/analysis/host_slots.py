@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.host_notes import Codes, clustered_hosts
+from mailcensus.analysis.host_notes import Codes, clustered_hosts, places_of
 
 NOTHING = -1
 """No key was shown in that place."""
@@ -67,22 +68,30 @@ def key_slots(evidence: Evidence) -> Slots:
 
 
 def _key_slots(evidence: Evidence) -> Slots:
-    hosts = clustered_hosts(evidence)
-    keys = evidence.keys.select("key", "algorithm")
-    shown = evidence.showings.semi_join(evidence.cluster_members, "host").join(keys, "key")
-    rows = shown.select("host", "key", "mask", "algorithm").order_by("key").to_pyarrow()
-    row = np.searchsorted(hosts, np.asarray(rows["host"].to_numpy(), np.int64))
-    key = np.asarray(rows["key"].to_numpy(), np.int32)
-    mask = np.asarray(rows["mask"].to_numpy(), np.int64)
-    coded = rows["algorithm"].combine_chunks().dictionary_encode()
-    kind = np.asarray(coded.indices.fill_null(len(coded.dictionary)).to_numpy(zero_copy_only=False))
+    row_of = places_of(evidence)
+    shown = evidence.showings.semi_join(evidence.cluster_members, "host").to_pyarrow()
+    row = row_of[shown["host"].to_numpy()]
+    key = np.asarray(shown["key"].to_numpy(), np.int32)
+    mask = np.asarray(shown["mask"].to_numpy(), np.int64)
+    kind = _kinds(evidence)[key]
     columns, is_ssh = [], []
     for service in evidence.services.order_by("bit").to_pyarrow().to_pylist():
-        there = (mask & service["bit"]) != 0
-        for which in np.unique(kind[there]):
-            column = np.full(len(hosts), NOTHING, np.int32)
-            here = np.flatnonzero(there & (kind == which))[::-1]
-            column[row[here]] = key[here]  # of several the last one written stays: the smallest
+        there = np.flatnonzero((mask & service["bit"]) != 0)
+        kinds = kind[there]
+        for which in np.unique(kinds):
+            here = there[kinds == which]
+            column = np.full(len(clustered_hosts(evidence)), np.iinfo(np.int32).max, np.int32)
+            np.minimum.at(column, row[here], key[here])
+            column[column == np.iinfo(np.int32).max] = NOTHING
             columns.append(column)
             is_ssh.append(bool(service["ssh"]))
     return Slots(tuple(columns), tuple(is_ssh))
+
+
+def _kinds(evidence: Evidence) -> npt.NDArray[np.int32]:
+    """A number for the algorithm of each key, by the key's number; 0: it is not recorded."""
+    table = evidence.keys.select("key", "algorithm").to_pyarrow()
+    coded = table["algorithm"].combine_chunks().dictionary_encode()
+    kinds = np.zeros(len(table), np.int32)
+    kinds[table["key"].to_numpy()] = pc.add(coded.indices, 1).fill_null(0).to_numpy(zero_copy_only=False)
+    return kinds

@@ -13,11 +13,15 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.machines import machine_of_hosts
+from mailcensus.analysis.places import member_places
 from mailcensus.model import Column
 
-LEVELS = ("address", "machine", "operator")
-"""Address: the host. Machine: inferred, see `machines`. Operator: the AS that announces the address."""
+LEVELS = {"address": "host", "machine": "machine", "operator": "asn"}
+"""Level to the column that numbers its units. Machine: inferred, see `machines`. Operator: the AS that announces the
+address."""
+
+_OF_LINKS = ("units_sharing", "hosts_sharing", "keys_shared")
+_OF_HOSTS = ("units_showing", "hosts_showing", "hosts_unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,58 +52,95 @@ def levels(evidence: Evidence) -> ibis.Table:
         machine, its AS is known only where the AS data knows it.
     Source: table `hosts` for AS, `machines` for machines.
     """
-    hosts, facts = evidence.hosts, evidence.host_facts
-    units = (
-        hosts.select("host", unit=hosts.host.cast("int64")),
-        machine_of_hosts(evidence).select("host", unit="machine"),
-        facts.filter(facts.asn.notnull()).select("host", unit="asn"),
+    counted = evidence.dataset.put("levels_counted", _counted(evidence))
+    columns = (*_OF_LINKS, *_OF_HOSTS, "keys", "clusters_across")
+    rows = [
+        counted.select(
+            place=ibis.literal(place),
+            level=ibis.literal(level),
+            **{column: counted[f"{column}_{unit}"] for column in columns},
+        )
+        for place, (level, unit) in enumerate(LEVELS.items())
+    ]
+    table = ibis.union(*rows)
+    return table.mutate(
+        share=table.units_sharing / table.units_showing.nullif(0),
+        hosts_share=table.hosts_sharing / table.hosts_showing.nullif(0),
+        keys_share=table.keys_shared / table["keys"].nullif(0),
+    ).order_by("place")
+
+
+def _counted(evidence: Evidence) -> ibis.Table:
+    """One row, with every column of every level as <column>_<unit>: hosts and links are joined once for all."""
+    members = member_places(evidence)
+    alone = [_where_all_have_one(evidence, members, unit) for unit in ("host", "machine")]
+    return _sharing(evidence, members).cross_join(_across(members), _by_as(evidence), *alone)
+
+
+def _sharing(evidence: Evidence, members: ibis.Table) -> ibis.Table:
+    """_OF_LINKS. Only keys that two hosts show can be shown by two units."""
+    links = evidence.links.select("host", "key").join(members.select(*LEVELS.values()), "host")
+    links = evidence.dataset.put("units_of_links", links)
+    keys = links.group_by("key").agg(
+        **{f"shared_{unit}": links[unit].min() < links[unit].max() for unit in LEVELS.values()}
     )
-    rows = [_level(evidence, place, units[place]) for place in range(len(LEVELS))]
-    return ibis.union(*rows).order_by("place")
+    keys = evidence.dataset.put("keys_of_levels", keys)
+    each = links.join(keys, "key")
+    counts = {}
+    for unit in LEVELS.values():
+        known = each[f"shared_{unit}"] & each[unit].notnull()
+        counts[f"units_sharing_{unit}"] = each[unit].nunique(where=known)
+        counts[f"hosts_sharing_{unit}"] = each.host.nunique(where=known)
+    shared = {f"keys_shared_{unit}": _true(keys[f"shared_{unit}"]) for unit in LEVELS.values()}
+    return each.aggregate(**counts).cross_join(keys.aggregate(**shared))
 
 
-def _level(evidence: Evidence, place: int, units: ibis.Table) -> ibis.Table:
-    row = _showing(evidence, units).cross_join(_sharing(evidence, units), _across(evidence, units))
-    return row.mutate(
-        place=place,
-        level=ibis.literal(LEVELS[place]),
-        share=row.units_sharing / row.units_showing.nullif(0),
-        hosts_share=row.hosts_sharing / row.hosts_showing.nullif(0),
-        keys_share=row.keys_shared / row["keys"].nullif(0),
+def _across(members: ibis.Table) -> ibis.Table:
+    """clusters_across. Of a host whose unit is not known nothing is said."""
+    spread = {f"across_{unit}": members[unit].min() < members[unit].max() for unit in LEVELS.values()}
+    clusters = members.group_by("cluster").agg(**spread)
+    return clusters.aggregate(
+        **{f"clusters_across_{unit}": _true(clusters[f"across_{unit}"]) for unit in LEVELS.values()}
     )
 
 
-def _showing(evidence: Evidence, units: ibis.Table) -> ibis.Table:
-    hosts = evidence.showing_hosts.left_join(units, "host")
+def _true(flags: ibis.Value) -> ibis.Value:
+    return flags.sum().fill_null(0)
+
+
+def _where_all_have_one(evidence: Evidence, members: ibis.Table, unit: str) -> ibis.Table:
+    """_OF_HOSTS and keys. A host outside clusters is a unit by itself."""
+    hosts, keys = evidence.showing_hosts, evidence.shown_keys
+    row = hosts.aggregate(showing=hosts.count()).cross_join(
+        members.aggregate(too_many=members.count() - members[unit].nunique()),
+        keys.aggregate(keys=keys.count()),
+    )
+    return row.select(
+        **{
+            f"units_showing_{unit}": row.showing - row.too_many,
+            f"hosts_showing_{unit}": row.showing,
+            f"hosts_unknown_{unit}": ibis.literal(0, "int64"),
+            f"keys_{unit}": row["keys"],
+        }
+    )
+
+
+def _by_as(evidence: Evidence) -> ibis.Table:
+    """_OF_HOSTS and keys, of the hosts whose AS is known."""
+    hosts = evidence.showing_hosts.left_join(evidence.host_facts.select("host", "asn"), "host")
     placed = hosts.aggregate(
-        units_showing=hosts.unit.nunique(),
-        hosts_showing=hosts.unit.count(),
-        hosts_unknown=hosts.unit.isnull().sum().fill_null(0),
+        units_showing_asn=hosts.asn.nunique(),
+        hosts_showing_asn=hosts.asn.count(),
+        hosts_unknown_asn=_true(hosts.asn.isnull()),
     )
-    return placed.cross_join(_keys(evidence, units))
+    return placed.cross_join(_keys(evidence))
 
 
-def _keys(evidence: Evidence, units: ibis.Table) -> ibis.Table:
-    """Keys that hosts show whose unit is known: all but those that only the others show, who are few."""
-    shown = evidence.showings
-    others = shown.semi_join(evidence.showing_hosts.anti_join(units, "host"), "host")
+def _keys(evidence: Evidence) -> ibis.Table:
+    """Keys that hosts show whose AS is known: all but those that only the others show, who are few."""
+    unknown = evidence.host_facts.filter(evidence.host_facts.asn.isnull())
+    others = evidence.showings.semi_join(unknown, "host")
     hosts = others.group_by("key").agg(others=others.count())
     only = hosts.join(evidence.shown_keys, "key").filter(ibis._.others == ibis._.hosts)
     whole = evidence.shown_keys.aggregate(whole=evidence.shown_keys.count())
-    return whole.cross_join(only.aggregate(only=only.count())).select(keys=ibis._.whole - ibis._.only)
-
-
-def _sharing(evidence: Evidence, units: ibis.Table) -> ibis.Table:
-    """Only keys that two hosts show can be shown by two units."""
-    links = evidence.links.select("host", "key").join(units, "host")
-    keys = links.group_by("key").agg(least=links.unit.min(), most=links.unit.max())
-    keys = keys.filter(keys.least < keys.most)
-    sharing = links.semi_join(keys, "key")
-    counted = sharing.aggregate(units_sharing=sharing.unit.nunique(), hosts_sharing=sharing.host.nunique())
-    return counted.cross_join(keys.aggregate(keys_shared=keys.count()))
-
-
-def _across(evidence: Evidence, units: ibis.Table) -> ibis.Table:
-    members = evidence.cluster_members.select("host", "cluster").join(units, "host")
-    clusters = members.group_by("cluster").agg(least=members.unit.min(), most=members.unit.max())
-    return clusters.aggregate(clusters_across=(clusters.least < clusters.most).sum().fill_null(0))
+    return whole.cross_join(only.aggregate(only=only.count())).select(keys_asn=ibis._.whole - ibis._.only)

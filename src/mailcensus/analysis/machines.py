@@ -39,6 +39,7 @@ from mailcensus.analysis.host_notes import (
     addresses,
     clustered_hosts,
     notes_on,
+    places_of,
 )
 from mailcensus.analysis.host_slots import Comparison, key_slots
 from mailcensus.model import Column
@@ -183,7 +184,7 @@ def _inferred(evidence: Evidence) -> Machines:
     """What hosts say of themselves is read only of the few whose keys and addresses would make them one machine."""
     host = clustered_hosts(evidence)
     name, asn = np.full(len(host), UNKNOWN), np.full(len(host), UNKNOWN)
-    pairs = _possible(evidence, host)
+    pairs = _possible(evidence)
     asked = np.unique(np.concatenate([pairs.first, pairs.second]))
     which = evidence.dataset.put("possible_machines", pa.table({"host": pa.array(host[asked], pa.int32())}))
     notes = notes_on(evidence, which)
@@ -224,9 +225,9 @@ class Pairs:
         return Pairs(self.first[which], self.second[which], self.hosts[which], compared)
 
 
-def _possible(evidence: Evidence, host: Codes) -> Pairs:
+def _possible(evidence: Evidence) -> Pairs:
     """Candidates whose keys agree, and whose addresses lie so that one of the rules can join them."""
-    first, second, hosts = _candidates(evidence, host)
+    first, second, hosts = _candidates(evidence)
     compared, where = key_slots(evidence).compare(first, second), addresses(evidence)
     agree = (compared.same > 0) & ~compared.differs
     near = _near(where, first, second, np.full(len(first), GAP))
@@ -235,22 +236,24 @@ def _possible(evidence: Evidence, host: Codes) -> Pairs:
     return Pairs(first, second, hosts, compared).take(agree & (near | few | crossing))
 
 
-def _candidates(evidence: Evidence, host: Codes) -> tuple[Codes, Codes, Codes]:
+def _candidates(evidence: Evidence) -> tuple[Codes, Codes, Codes]:
     """Pairs of neighbours, by address, among the hosts of each shared key; and on how many hosts that key is.
 
     A pair that several keys make is here once, with the largest key.
     """
     links = evidence.links.select("key", "host").to_pyarrow()
     keys, hosts_of = (np.asarray(links[name].to_numpy(), np.int64) for name in ("key", "host"))
-    order = np.lexsort((hosts_of, keys))
-    key, row = keys[order], np.searchsorted(host, hosts_of[order])
+    # Sorting one number is ten times faster than sorting rows of two.
+    ordered = np.sort(keys << 32 | places_of(evidence)[hosts_of])
+    key, row = ordered >> 32, ordered & 0xFFFFFFFF
     same = np.flatnonzero(key[1:] == key[:-1])
-    _, place, size = np.unique(key, return_inverse=True, return_counts=True)
-    first, second, hosts = row[same], row[same + 1], size[place][same]
-    code = first * (len(host) + 1) + second
-    order = np.lexsort((-hosts, code))
-    once = order[np.flatnonzero(np.diff(code[order], prepend=-1))]
-    return first[once], second[once], np.asarray(hosts[once], np.int64)
+    size = np.bincount(key)[key[same]]
+    code = row[same] << 32 | row[same + 1]
+    order = np.argsort(code, kind="stable")
+    pairs = code[order]
+    first = np.flatnonzero(np.diff(pairs, prepend=-1))
+    most = np.maximum.reduceat(size[order], first) if len(first) else size
+    return pairs[first] >> 32, pairs[first] & 0xFFFFFFFF, np.asarray(most, np.int64)
 
 
 def _joined(notes: HostNotes, pairs: Pairs, first: Codes, second: Codes) -> Joins:

@@ -1,17 +1,26 @@
 """Numbers in place of long names, given once: hosts, keys and certificates.
 
 A name is 64 hex digits; the analyses group and join by it again and again. The tables `keys` and `certificates`
-hold every name once, so a name's number is its row there, and each sighting is looked up once. The look-up
-compares whole names: no two keys are one because they begin alike.
+hold every name once, so a name's number is its row there, and each sighting is looked up once, by a hash of 64 bits:
+that takes a third of the time of comparing names, and no memory for them. It stays exact, since `collide` says
+whether any two names of a table have the same hash; where they do, or where a sighting's name is in no table,
+whole names are compared.
 """
 
 from __future__ import annotations
 
 import ibis
+import ibis.expr.datatypes as dt
 import numpy as np
 import pyarrow as pa
 
 from mailcensus.analysis.addresses import numerical_order
+
+
+@ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
+def name_hash(text: str) -> dt.uint64:
+    """The database's own hash of a text; Ibis's goes by way of a text of bits, which takes longer than all the rest."""
+
 
 UNLISTED = -1
 """The number of a name that its table does not hold: a dataset that was cut, or that others made."""
@@ -52,6 +61,12 @@ def number_certificates(certificates: ibis.Table, unlisted: ibis.Table | None = 
     """
     rows = certificates.select("common_name", certificate_sha256=certificates.sha256)
     return rows_numbered(_and_unlisted(rows, unlisted), "certificate")
+
+
+def collide(names: ibis.Column) -> bool:
+    """Whether any two of these different names have the same hash."""
+    hashes = np.sort(names.as_table().select(hash=name_hash(names)).to_pyarrow()["hash"].to_numpy())
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 def rows_numbered(rows: ibis.Table, name: str) -> ibis.Table:

@@ -11,17 +11,19 @@ along for every row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import ibis
 
-from mailcensus.analysis.numbering import UNLISTED, number_certificates, number_keys
-from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
+from mailcensus.analysis.numbering import UNLISTED, collide, name_hash, number_certificates, number_keys
+from mailcensus.dataset.tables import Dataset, of_run, without_superseded
 from mailcensus.model import Outcome
 
 _ASKED = ("ip", "service", "attempt")
+
+_Numbered = Callable[[ibis.Table, ibis.Table, str, str], ibis.Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,32 @@ class Shown:
     keys, not rows."""
 
 
-def gather_shown(dataset: Dataset, run_id: str | None, hosts: ibis.Table, services: ibis.Table) -> Shown:
-    """Everything one run saw of keys, numbered."""
-    asked = _asked(dataset, run_id)
-    shown = _shown(dataset, asked, hosts, services)
-    return _shown(dataset, asked, hosts, services, named=True) if _any_unlisted(shown.answers) else shown
+def gather_shown(
+    dataset: Dataset, run_id: str | None, hosts: ibis.Table, services: ibis.Table, later: ibis.Table
+) -> Shown:
+    """Everything one run saw of keys, numbered.
+
+    Args:
+        later: the run's attempts after the first, held in memory.
+    """
+    asked = _asked(dataset, run_id, later)
+    keys, certificates = (
+        number_keys(dataset.table("keys")),
+        number_certificates(dataset.table("certificates")),
+    )
+    keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
+    if not (collide(keys.spki_sha256) or collide(certificates.certificate_sha256)):
+        answers = _answers(dataset, _placed(asked, hosts, services), keys, certificates, _by_hash)
+        if not _any_unlisted(answers):
+            return Shown(keys, certificates, answers)
+    return _whole_names(dataset, asked, hosts, services)
 
 
-def _asked(dataset: Dataset, run_id: str | None) -> ibis.Table:
+def _asked(dataset: Dataset, run_id: str | None, later: ibis.Table) -> ibis.Table:
     """A run's last attempts and its follow-ups: ip, service, version, cipher_suite, spki_sha256,
     certificate_sha256, again."""
     grabs = of_run(dataset.table("grabs"), run_id)
     followups = of_run(dataset.table("followups"), run_id)
-    later = later_attempts(dataset.table("grabs"), run_id)
     first = [without_superseded(rows, later).mutate(again=False) for rows in _answered(grabs)]
     again = [rows.mutate(again=True) for rows in _answered(followups)]
     return ibis.union(*first, *again).drop("attempt")
@@ -92,32 +107,49 @@ def _ssh_versions(grabs: ibis.Table) -> ibis.Table:
     )  # fmt: skip
 
 
-def _shown(
-    dataset: Dataset, asked: ibis.Table, hosts: ibis.Table, services: ibis.Table, *, named: bool = False
-) -> Shown:
-    """Names looked up in their tables; `named`: names that these do not hold get numbers too."""
-    keys = number_keys(dataset.table("keys"), _names(asked, "spki_sha256") if named else None)
-    certificates = number_certificates(
-        dataset.table("certificates"), _names(asked, "certificate_sha256") if named else None
-    )
-    keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
+def _placed(asked: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> ibis.Table:
     rows = asked.join(hosts.select("ip", "host"), "ip").join(services.select("service", "bit"), "service")
-    rows = _numbered(
-        _numbered(rows, keys, "spki_sha256", "key"), certificates, "certificate_sha256", "certificate"
-    )
-    with joined_as_written(dataset):
-        return Shown(keys, certificates, dataset.put("answers", rows.drop("ip", "service")))
+    return rows.drop("ip", "service")
+
+
+def _whole_names(dataset: Dataset, asked: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> Shown:
+    """Names compared whole; those that their tables do not hold get numbers too."""
+    keys = number_keys(dataset.table("keys"), _names(asked, "spki_sha256"))
+    certificates = number_certificates(dataset.table("certificates"), _names(asked, "certificate_sha256"))
+    keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
+    rows = _placed(asked, hosts, services)
+    return Shown(keys, certificates, _answers(dataset, rows, keys, certificates, _by_name))
 
 
 def _names(asked: ibis.Table, name: str) -> ibis.Table:
     return asked.filter(asked[name].notnull()).select(name).distinct()
 
 
-def _numbered(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
+def _answers(
+    dataset: Dataset, rows: ibis.Table, keys: ibis.Table, certificates: ibis.Table, numbered: _Numbered
+) -> ibis.Table:
+    rows = numbered(rows, keys, "spki_sha256", "key")
+    rows = numbered(rows, certificates, "certificate_sha256", "certificate")
+    with joined_as_written(dataset):
+        return dataset.put("answers", rows)
+
+
+def _by_name(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
     """Rows with a number in place of a name: null stays null, UNLISTED where there is no such name."""
     rows = rows.left_join(names.select(name, number), name).drop(f"{name}_right")
-    unlisted = rows[number].isnull() & rows[name].notnull()
-    return rows.mutate(**{number: unlisted.ifelse(UNLISTED, rows[number])}).drop(name)
+    return _known(rows, name, number)
+
+
+def _by_hash(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
+    """The same by the hashes of names, no two of which are equal in `names`."""
+    hashes = names.select(number, name_hash=name_hash(names[name]))
+    rows = rows.left_join(hashes, name_hash(rows[name]) == hashes.name_hash).drop("name_hash")
+    return _known(rows, name, number)
+
+
+def _known(rows: ibis.Table, name: str, number: str) -> ibis.Table:
+    known = ibis.cases((rows[name].isnull(), None), (rows[number].isnull(), UNLISTED), else_=rows[number])
+    return rows.mutate(**{number: known.cast("int32")}).drop(name)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from mailcensus.analysis.numbering import number_hosts
 from mailcensus.analysis.sightings import gather_shown
 from mailcensus.analysis.swept import Swept, swept_by
 from mailcensus.dataset.left_out import dataset_of
-from mailcensus.dataset.tables import Dataset, final_grabs
+from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
 from mailcensus.model import Outcome
 from mailcensus.study import Study, StudyError
 
@@ -60,11 +60,12 @@ def take_snapshot(study: Study, label: str, run_id: str | None = None) -> Snapsh
     dataset = dataset_of(study)
     run_id = _chosen(study, runs_of(dataset), run_id)
     dataset.connection.raw_sql("SET preserve_insertion_order = false")
-    grabs = final_grabs(_plain(dataset.table("grabs")), run_id)
+    later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
+    grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
     hosts = dataset.put("numbered_hosts", number_hosts(grabs.select("ip", connected=ibis.literal(True))))
     names = sorted(grabs.select("service").distinct().service.to_pyarrow().to_pylist())
     services = dataset.put("services", pa.table({"service": names, "bit": range(len(names))}))
-    found = gather_shown(dataset, run_id, hosts, services)
+    found = gather_shown(dataset, run_id, hosts, services, later)
     rows = found.answers.filter(found.answers.key.notnull())
     shown = dataset.put("shown", rows.select("host", "key", "certificate", service="bit").distinct())
     places = grabs.join(hosts, "ip").join(services, "service")
