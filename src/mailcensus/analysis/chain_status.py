@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ibis
 
+from mailcensus.analysis.database_functions import sha256
 from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
 from mailcensus.model import ChainStatus
 
@@ -11,11 +12,6 @@ _EVER, _NEVER = (
     ibis.literal(time, "timestamp('UTC')")
     for time in ("0001-01-01 00:00:00+00:00", "9999-12-31 00:00:00+00:00")
 )
-
-
-@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
-def sha256(text: str) -> str:  # type: ignore[empty-body]
-    """DuckDB's own: hex."""
 
 
 def chain_status(dataset: Dataset, run_id: str | None) -> ibis.Table:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ibis
 
 from mailcensus.analysis.across_hosts import names_of, shared_certificates, some_texts
+from mailcensus.analysis.database_functions import bit_count
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.masks import bit_count, named
+from mailcensus.analysis.masks import named
 from mailcensus.analysis.places import member_places, spread
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import ibis
 
+from mailcensus.analysis.database_functions import bit_count
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.masks import bit_count
 from mailcensus.model import Column, Outcome, Stage
 
 ALL_TLS, ALL_SSH, ALL = "all TLS", "all SSH", "all"

@@ -12,11 +12,6 @@ MAX_SERVICES = 31
 """Two masks fit into one 64-bit integer."""
 
 
-@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
-def bit_count(mask: int) -> int:  # type: ignore[empty-body]
-    """How many services a mask has: the database's own function."""
-
-
 def named(table: ibis.Table, services: ibis.Table) -> ibis.Table:
     """A table with a column `mask`, with the lists `services` and `ports` that the mask stands for."""
     masks = table.select("mask").distinct()

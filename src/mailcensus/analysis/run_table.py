@@ -9,8 +9,8 @@ from typing import Annotated
 
 import ibis
 
+from mailcensus.analysis.database_functions import bit_count
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.masks import bit_count
 from mailcensus.model import Column
 
 

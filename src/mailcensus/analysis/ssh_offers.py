@@ -7,7 +7,7 @@ from typing import Annotated
 
 import ibis
 
-from mailcensus.analysis.authentication.offers import each_once
+from mailcensus.analysis.database_functions import list_distinct
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import share
 from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
@@ -65,7 +65,7 @@ def ssh_offers(evidence: Evidence) -> ibis.Table:
         One row per kind and name, most offered first, at most SHOWN_MAX of a kind; `hosts` out of `known`.
     """
     rows = ssh_alike(evidence)
-    lists = [_each(rows, place, kind, each_once(rows[name]).unnest(), rows[name])
+    lists = [_each(rows, place, kind, list_distinct(rows[name]).unnest(), rows[name])
              for place, (kind, name) in enumerate(_LISTS.items())]  # fmt: skip
     ones = [_each(rows, len(_LISTS) + place, kind, rows[name], rows[name])
             for place, (kind, name) in enumerate(_ONE.items())]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import ibis
 
+from mailcensus.analysis.database_functions import list_has_any
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import coded, names_of, share
 from mailcensus.analysis.posture.ciphers import CipherClass, class_of
@@ -79,12 +80,13 @@ def suites_offered(evidence: Evidence) -> ibis.Table:
     )
     whole = rows.group_by("service", "version").agg(taking=rows.ip.nunique())
     rows = counts.join(whole, ["service", "version"])
-    classes = {code: str(class_of(code)) for code in CIPHER_SUITES}
-    rows = rows.left_join(names_of(classes, "cipher_suite"), "cipher_suite").drop("cipher_suite_right")
-    rows = rows.mutate(cipher_class=rows.cipher_suite_name.fill_null(str(CipherClass.OTHER)))
-    rows = coded(rows.drop("cipher_suite_name"), names_of(CIPHER_SUITES, "cipher_suite"), "cipher_suite")
-    rows = rows.rename(suite="name").mutate(share=share(rows.hosts, rows.taking))
-    return _named(evidence, rows, ibis.desc("hosts"), "code")
+    rows = coded(rows, names_of(CIPHER_SUITES), "cipher_suite", "suite")
+    classes = names_of({code: str(class_of(code)) for code in CIPHER_SUITES})
+    rows = rows.left_join(classes, rows.code == classes.known_code)
+    rows = rows.mutate(
+        cipher_class=rows.known_name.fill_null(str(CipherClass.OTHER)), share=share(rows.hosts, rows.taking)
+    )
+    return _named(evidence, rows.drop("known_code", "known_name"), ibis.desc("hosts"), "code")
 
 
 def versions_offered(evidence: Evidence) -> ibis.Table:
@@ -124,7 +126,7 @@ def _taking(evidence: Evidence) -> ibis.Table:
 
 def _has(suites: ibis.Value, part: str) -> ibis.Value:
     codes = [code for code, name in CIPHER_SUITES.items() if part in f"{name}_"]
-    return _any_of(suites, ibis.literal(codes, "array<uint16>"))
+    return list_has_any(suites, ibis.literal(codes, "array<uint16>"))
 
 
 def _count(where: ibis.Value) -> ibis.Value:
@@ -132,17 +134,6 @@ def _count(where: ibis.Value) -> ibis.Value:
 
 
 def _named(evidence: Evidence, rows: ibis.Table, *then: str | ibis.Value) -> ibis.Table:
-    rows = coded(rows.rename(suite_code="code") if "code" in rows.columns else rows, _versions(), "version")
-    rows = rows.rename(version="name", version_code="code")
-    rows = rows.rename(code="suite_code") if "suite_code" in rows.columns else rows
+    rows = coded(rows, names_of(VERSIONS), "version", "version", code="version_code")
     services = evidence.services.select("service", "port")
     return rows.join(services, "service").order_by("port", "service", "version_code", *then)
-
-
-def _versions() -> ibis.Table:
-    return names_of(VERSIONS, "version")
-
-
-@ibis.udf.scalar.builtin(name="list_has_any")  # type: ignore[untyped-decorator]
-def _any_of(suites: list[int], wanted: list[int]) -> bool:  # type: ignore[empty-body]
-    """Whether two lists have anything in common: the database's own function."""

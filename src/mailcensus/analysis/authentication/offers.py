@@ -10,6 +10,7 @@ from enum import StrEnum
 import ibis
 
 from mailcensus.analysis.authentication.mechanisms import PLAIN_TEXT
+from mailcensus.analysis.database_functions import list_intersect
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
 from mailcensus.model import Outcome, Stage, TlsMode
@@ -104,7 +105,7 @@ def _upper(names: ibis.Value) -> ibis.Value:
 
 
 def _with_flags(rows: ibis.Table) -> ibis.Table:
-    plain = _both(rows.auth, list(PLAIN_TEXT)).length()
+    plain = list_intersect(rows.auth, list(PLAIN_TEXT)).length()
     offered = rows.auth.length()
     return rows.mutate(
         offering=offered > 0,
@@ -112,13 +113,3 @@ def _with_flags(rows: ibis.Table) -> ibis.Table:
         plain_only=(plain > 0) & (plain == offered),
         plain_first=rows.auth[0].isin(PLAIN_TEXT).fill_null(False),
     )
-
-
-@ibis.udf.scalar.builtin(name="list_intersect")  # type: ignore[untyped-decorator]
-def _both(ours: list[str], theirs: list[str]) -> list[str]:  # type: ignore[empty-body]
-    """What two lists have in common, each once: the database's own function."""
-
-
-@ibis.udf.scalar.builtin(name="list_distinct")  # type: ignore[untyped-decorator]
-def each_once(names: list[str]) -> list[str]:  # type: ignore[empty-body]
-    """A list without repetitions, in any order: the database's own function."""

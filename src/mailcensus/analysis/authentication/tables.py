@@ -8,7 +8,8 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.authentication.mechanisms import MechanismKind, kind_of
-from mailcensus.analysis.authentication.offers import Side, count, each_once, offers, totals
+from mailcensus.analysis.authentication.offers import Side, count, offers, totals
+from mailcensus.analysis.database_functions import list_distinct
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import share
 from mailcensus.analysis.published import Published, Source, beside
@@ -96,7 +97,7 @@ def auth_mechanisms(evidence: Evidence) -> ibis.Table:
     """
     rows = offers(evidence)
     said = rows.filter(rows.offering)
-    each = said.select("bit", "side", "hosts", mechanism=each_once(said.auth).unnest())
+    each = said.select("bit", "side", "hosts", mechanism=list_distinct(said.auth).unnest())
     counts = each.group_by("bit", "side", "mechanism").agg(hosts=each.hosts.sum().cast("int64"))
     rows = _most(counts, "mechanism").join(totals(evidence), ["bit", "side"])
     rows = rows.mutate(

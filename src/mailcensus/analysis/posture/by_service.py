@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import ibis
 
+from mailcensus.analysis.database_functions import to_hex
 from mailcensus.analysis.evidence import Evidence
 
 ALL = "all"
 """Name of the row over all services. It counts handshakes: a host with three services is in it three times."""
 
 
-def and_all(counts: ibis.Table, *keys: str) -> ibis.Table:
-    """Counts by bit and `keys`, and the same summed over all services as bit 0."""
-    numbers = [name for name in counts.columns if name not in ("bit", *keys)]
-    whole = counts.mutate(bit=ibis.literal(0, counts.bit.type()))
-    summed = whole.group_by("bit", *keys).agg(**{name: whole[name].sum().cast("int64") for name in numbers})
-    kept = counts.mutate(**{name: counts[name].cast("int64") for name in numbers})
-    return ibis.union(kept.select("bit", *keys, *numbers), summed.select("bit", *keys, *numbers))
+def and_all(evidence: Evidence, counts: ibis.Table, *keys: str) -> ibis.Table:
+    """Counts by `bit` and `keys` as counts by service, and the same over all services.
+
+    Args:
+        counts: bit, keys, and numbers to sum. With `mask` in place of `bit`, what is counted is shown on several
+            services: it counts for each of these, and once for all.
+    Returns:
+        service, port, together (this is the row of all), keys, numbers.
+    """
+    shown_on = "bit" if "bit" in counts.columns else "mask"
+    numbers = [name for name in counts.columns if name not in (shown_on, *keys)]
+    rows = _rows(evidence)
+    each = counts.join(rows, (counts[shown_on] & rows.covers) != 0)
+    return each.group_by("service", "port", "together", *keys).agg(
+        **{name: each[name].sum().cast("int64") for name in numbers}
+    )
 
 
-def shares_of(counts: ibis.Table, part: str, whole: str, *keys: str) -> ibis.Table:
+def shares_of(rows: ibis.Table, part: str, whole: str, *keys: str) -> ibis.Table:
     """With `whole`, the sum of `part` over each service's rows (and equal `keys`), and share = part / whole."""
-    by = ["bit", *keys]
-    sums = counts.group_by(by).agg(**{whole: counts[part].sum().cast("int64")})
-    if keys:
-        rows = counts.join(sums, [counts[key].identical_to(sums[key]) for key in by])
-        rows = rows.select(*counts.columns, whole)
-    else:
-        rows = counts.join(sums, "bit")
+    same = ibis.window(group_by=["service", *keys])
+    rows = rows.mutate(**{whole: rows[part].sum().over(same).cast("int64")})
     return rows.mutate(share=share(rows[part], rows[whole]))
 
 
-def in_order(evidence: Evidence, rows: ibis.Table, *then: str | ibis.Value) -> ibis.Table:
-    """Rows with service and port, in the order of the services table, all services last."""
-    services = evidence.services.select("service", "port", service_bit="bit")
-    rows = rows.left_join(services, rows.bit == services.service_bit)
-    rows = rows.mutate(service=rows.service.fill_null(ALL), together=rows.bit == 0)
+def in_order(rows: ibis.Table, *then: str | ibis.Value) -> ibis.Table:
+    """Rows of `and_all` in the order of the services table, all services last."""
     return rows.order_by("together", "port", "service", *then)
 
 
@@ -44,27 +46,32 @@ def share(part: ibis.Value, whole: ibis.Value) -> ibis.Value:
     return part / whole.nullif(0)
 
 
-def names_of(codes: dict[int, str], name: str, arrow: str = "uint16") -> ibis.Table:
-    """A table of codes and their names: <name>, <name>_name."""
+def names_of(codes: dict[int, str]) -> ibis.Table:
+    """A table of codes and their names: known_code, known_name."""
     return ibis.memtable(
-        {name: list(codes), f"{name}_name": list(codes.values())},
-        schema={name: arrow, f"{name}_name": "string"},
+        {"known_code": list(codes), "known_name": list(codes.values())},
+        schema={"known_code": "int64", "known_name": "string"},
     )
 
 
-def coded(rows: ibis.Table, names: ibis.Table, column: str) -> ibis.Table:
-    """With `code` and `name` (by `names_of`; of unknown codes the code in hex) in place of a column of codes."""
-    rows = rows.left_join(names, column).drop(f"{column}_right")
-    code = rows[column].cast("int64")
-    return rows.mutate(code=code, name=rows[f"{column}_name"].fill_null(_hex(code))).drop(
-        column, f"{column}_name"
-    )
+def coded(rows: ibis.Table, names: ibis.Table, column: str, name: str, *, code: str = "code") -> ibis.Table:
+    """With `code`, the numbers of a column, and their names (by `names_of`; of unknown codes the code in hex)."""
+    rows = rows.mutate(**{code: rows[column].cast("int64")})
+    rows = rows.left_join(names, rows[code] == names.known_code)
+    in_hex = ibis.literal("0x") + to_hex(rows[code]).lpad(4, "0")
+    return rows.mutate(**{name: rows.known_name.fill_null(in_hex)}).drop("known_code", "known_name")
 
 
-def _hex(code: ibis.Value) -> ibis.Value:
-    return ibis.literal("0x") + _to_hex(code).lpad(4, "0")
+def _rows(evidence: Evidence) -> ibis.Table:
+    """Rows that tables by service may have, held: service, port, together, covers (mask of services)."""
 
+    def made() -> ibis.Table:
+        services = evidence.services
+        each = services.select("service", "port", covers="bit", together=ibis.literal(False))
+        every = services.aggregate(
+            service=ibis.literal(ALL), port=ibis.null("int64"), covers=services.bit.bit_or(),
+            together=ibis.literal(True),
+        )  # fmt: skip
+        return evidence.dataset.put("rows_by_service", ibis.union(each, every))
 
-@ibis.udf.scalar.builtin(name="to_hex")  # type: ignore[untyped-decorator]
-def _to_hex(number: int) -> str:  # type: ignore[empty-body]
-    """Hex digits: the database's own function."""
+    return evidence.once("rows_by_service", made)

@@ -9,8 +9,8 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.posture.by_service import in_order, share, shares_of
-from mailcensus.analysis.posture.leaves import by_group, group_place, leaves, over_services
+from mailcensus.analysis.posture.by_service import and_all, in_order, share, shares_of
+from mailcensus.analysis.posture.leaves import by_group, group_place, leaves
 from mailcensus.model import Column
 
 _DAY_S = 86_400
@@ -108,9 +108,9 @@ def certificate_keys(evidence: Evidence) -> ibis.Table:
     shown = shown.filter(shown.key_algorithm.notnull())
     kinds = shown.select("mask", "curve", algorithm=shown.key_algorithm, bits=shown.key_bits.cast("int64"))
     keys = ("algorithm", "bits", "curve")
-    each = over_services(evidence, kinds.group_by("mask", *keys).agg(count=kinds.count()), *keys)
-    rows = shares_of(each.rename(certificates="count"), "certificates", "known")
-    return in_order(evidence, rows, ibis.desc("certificates"), *keys)
+    alike = kinds.group_by("mask", *keys).agg(certificates=kinds.count())
+    rows = shares_of(and_all(evidence, alike, *keys), "certificates", "known")
+    return in_order(rows, ibis.desc("certificates"), *keys)
 
 
 def certificate_signatures(evidence: Evidence) -> ibis.Table:
@@ -121,15 +121,11 @@ def certificate_signatures(evidence: Evidence) -> ibis.Table:
     """
     shown = leaves(evidence)
     shown = shown.filter(shown.signature_algorithm.notnull())
-    kinds = shown.select("mask", "signature_algorithm", own=shown.self_signed.fill_null(False))
-    alike = kinds.group_by("mask", "signature_algorithm", "own").agg(count=kinds.count())
-    each = over_services(evidence, alike, "signature_algorithm", "own")
-    counts = each.group_by("bit", "signature_algorithm").agg(
-        certificates=each["count"].sum().cast("int64"),
-        self_signed=each["count"].sum(where=each.own).fill_null(0).cast("int64"),
+    alike = shown.group_by("mask", "signature_algorithm").agg(
+        certificates=shown.count(), self_signed=shown.self_signed.sum().fill_null(0)
     )
-    rows = shares_of(counts, "certificates", "known")
-    return in_order(evidence, rows, ibis.desc("certificates"), "signature_algorithm")
+    rows = shares_of(and_all(evidence, alike, "signature_algorithm"), "certificates", "known")
+    return in_order(rows, ibis.desc("certificates"), "signature_algorithm")
 
 
 def certificate_lifetimes(evidence: Evidence) -> ibis.Table:

@@ -10,7 +10,7 @@ import ibis
 
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.posture.by_service import and_all, in_order, share
-from mailcensus.analysis.posture.leaves import leaves, over_services
+from mailcensus.analysis.posture.leaves import leaves
 from mailcensus.analysis.posture.tls_grabs import tls_grabs
 from mailcensus.analysis.posture.verdicts import STATUSES, main_store, verdicts
 from mailcensus.analysis.published import Published, Source, beside
@@ -72,26 +72,18 @@ def chain_statuses(evidence: Evidence) -> ibis.Table:
         One row per service, root store and status that is there; `handshakes` and `found` out of `judged`.
     """
     alike = _alike(evidence)
-    exclusive = alike.group_by("bit", "root_store", "status").agg(handshakes=ibis._.handshakes.sum())
-    statuses = ibis.memtable({"status": list(range(len(STATUSES))), "name": list(STATUSES)})
-    statuses = statuses.mutate(status=statuses.status.cast("int8"), flag=_flag(statuses.status))
-    valid = STATUSES.index(ChainStatus.VALID)
-    has = ((alike.wrong & statuses.flag) != 0) | ((statuses.status == valid) & (alike.wrong == 0))
-    each = alike.select("bit", "root_store", "wrong", "handshakes").join(statuses, has)
-    found = each.group_by("bit", "root_store", "status").agg(found=each.handshakes.sum())
-    both = ibis.union(
-        exclusive.mutate(found=ibis.literal(0, "int64")).cast({"handshakes": "int64"}),
-        found.mutate(handshakes=ibis.literal(0, "int64")).cast({"found": "int64"})
-        .select("bit", "root_store", "status", "handshakes", "found"),
-    )  # fmt: skip
-    counts = both.group_by("bit", "root_store", "status").agg(
-        handshakes=both.handshakes.sum(), found=both.found.sum()
+    statuses = _statuses()
+    has = ((alike.wrong & statuses.flag) != 0) | ((statuses.flag == 0) & (alike.wrong == 0))
+    each = alike.join(statuses, has | (alike.status == statuses.place))
+    counts = each.group_by("bit", "root_store", "place", status="name").agg(
+        handshakes=each.handshakes.sum(where=each.status == each.place).fill_null(0),
+        found=each.handshakes.sum(where=has).fill_null(0),
     )
-    rows = and_all(counts, "root_store", "status").join(_judged(evidence, alike), ["bit", "root_store"])
-    rows = rows.join(statuses.select("status", "name"), "status")
-    rows = rows.rename(place="status").rename(status="name")
+    rows = and_all(evidence, counts, "root_store", "place", "status")
+    judged = _judged(evidence, alike).drop("port", "together")
+    rows = rows.join(judged, ["service", "root_store"])
     rows = rows.mutate(share=share(rows.handshakes, rows.judged), found_share=share(rows.found, rows.judged))
-    return in_order(evidence, rows, "root_store", "place")
+    return in_order(rows, "root_store", "place")
 
 
 def broken_chains(evidence: Evidence) -> ibis.Table:
@@ -107,9 +99,9 @@ def broken_chains(evidence: Evidence) -> ibis.Table:
         repairable_known=rows.handshakes.sum(where=broken & rows.repairable.notnull()).fill_null(0),
         repairable=rows.handshakes.sum(where=broken & rows.repairable).fill_null(0),
     )
-    rows = and_all(counts, "root_store")
+    rows = and_all(evidence, counts, "root_store")
     rows = rows.mutate(repairable_share=share(rows.repairable, rows.repairable_known))
-    return in_order(evidence, rows, "root_store")
+    return in_order(rows, "root_store")
 
 
 def ca_practice(evidence: Evidence) -> ibis.Table:
@@ -121,17 +113,15 @@ def ca_practice(evidence: Evidence) -> ibis.Table:
     """
     shown = leaves(evidence)
     valid = shown.filter(shown.valid.fill_null(False))
-    alike = valid.group_by("mask", root_issued=valid.root_issued.fill_null(False)).agg(count=ibis._.count())
-    each = over_services(evidence, alike, "root_issued")
-    counts = each.group_by("bit").agg(
-        verifiable=each["count"].sum().cast("int64"),
-        root_issued=each["count"].sum(where=each.root_issued).fill_null(0).cast("int64"),
+    alike = valid.group_by("mask").agg(
+        verifiable=valid.count(), root_issued=valid.root_issued.sum().fill_null(0)
     )
+    counts = and_all(evidence, alike)
     rows = counts.mutate(
         root_issued_share=share(counts.root_issued, counts.verifiable),
         root_store=ibis.literal(main_store(evidence) or "", "string"),
     )
-    return beside(in_order(evidence, rows), "ca_practice")
+    return in_order(beside(rows, "ca_practice"))
 
 
 def _alike(evidence: Evidence) -> ibis.Table:
@@ -154,9 +144,14 @@ def _judged(evidence: Evidence, alike: ibis.Table) -> ibis.Table:
     # A service of which no chain was judged is in the sum over all services too.
     each = tls.cross_join(dates.select("root_store")).left_join(judged, ["bit", "root_store"])
     each = each.select("bit", "root_store", tls=each.tls, judged=each.judged.fill_null(0))
-    whole = and_all(each, "root_store").join(dates, "root_store")
+    whole = and_all(evidence, each, "root_store").join(dates, "root_store")
     return whole.mutate(unknown=whole.tls - whole.judged).drop("tls")
 
 
-def _flag(place: ibis.Value) -> ibis.Value:
-    return (ibis.literal(1, "int64") << place.cast("int64")).cast("int16")
+def _statuses() -> ibis.Table:
+    """place (in STATUSES), name, flag (in `wrong`; of valid 0: nothing is wrong)."""
+    flags = [0 if status == ChainStatus.VALID else 1 << place for place, status in enumerate(STATUSES)]
+    return ibis.memtable(
+        {"place": list(range(len(STATUSES))), "name": list(STATUSES), "flag": flags},
+        schema={"place": "int8", "name": "string", "flag": "int16"},
+    )

@@ -100,9 +100,10 @@ def tls_versions(evidence: Evidence) -> ibis.Table:
         One row per service and version; `handshakes` out of `known`.
     """
     grabs = tls_grabs(evidence)
-    counts = and_all(grabs.group_by("bit", "version").agg(handshakes=grabs.count()), "version")
-    rows = coded(shares_of(counts, "handshakes", "known"), names_of(VERSIONS, "version"), "version")
-    return beside(in_order(evidence, rows.rename(version="name"), "code"), "tls_versions")
+    counts = grabs.group_by("bit", "version").agg(handshakes=grabs.count())
+    rows = shares_of(and_all(evidence, counts, "version"), "handshakes", "known")
+    rows = beside(coded(rows, names_of(VERSIONS), "version", "version"), "tls_versions")
+    return in_order(rows, "code")
 
 
 def cipher_classes(evidence: Evidence) -> ibis.Table:
@@ -112,19 +113,17 @@ def cipher_classes(evidence: Evidence) -> ibis.Table:
         One row per service and class that any server chose there, in the order of `CipherClass`.
     """
     grabs = _with_suite(evidence)
-    codes = {code: str(class_of(code)) for code in CIPHER_SUITES}
-    classes = names_of(codes, "cipher_suite")
+    classes = names_of({code: str(class_of(code)) for code in CIPHER_SUITES})
     field = grabs.group.between(*_FINITE_FIELD).fill_null(False) & (
         grabs.cipher_suite.between(0x1300, 0x13FF)
     )
     alike = grabs.mutate(field=field).group_by("bit", "cipher_suite", "field").agg(handshakes=ibis._.count())
-    alike = alike.left_join(classes, "cipher_suite")
-    named = alike.cipher_suite_name.fill_null(str(CipherClass.OTHER))
+    alike = alike.left_join(classes, alike.cipher_suite == classes.known_code)
+    named = alike.known_name.fill_null(str(CipherClass.OTHER))
     alike = alike.mutate(cipher_class=alike.field.ifelse(str(CipherClass.DHE), named))
     counts = alike.group_by("bit", "cipher_class").agg(handshakes=alike.handshakes.sum())
-    rows = shares_of(and_all(counts, "cipher_class"), "handshakes", "known")
-    place = ibis.literal([str(kind) for kind in CipherClass]).index(rows.cipher_class)
-    return in_order(evidence, rows.mutate(place=place), "place")
+    rows = shares_of(and_all(evidence, counts, "cipher_class"), "handshakes", "known")
+    return in_order(rows, ibis.literal([str(kind) for kind in CipherClass]).index(rows.cipher_class))
 
 
 def cipher_suites(evidence: Evidence) -> ibis.Table:
@@ -134,10 +133,10 @@ def cipher_suites(evidence: Evidence) -> ibis.Table:
         One row per service and suite, most chosen first; `handshakes` out of `known`.
     """
     grabs = _with_suite(evidence)
-    counts = and_all(grabs.group_by("bit", "cipher_suite").agg(handshakes=grabs.count()), "cipher_suite")
-    rows = shares_of(counts, "handshakes", "known")
-    rows = coded(rows, names_of(CIPHER_SUITES, "cipher_suite"), "cipher_suite").rename(suite="name")
-    return in_order(evidence, rows, ibis.desc("handshakes"), "code")
+    counts = grabs.group_by("bit", "cipher_suite").agg(handshakes=grabs.count())
+    rows = shares_of(and_all(evidence, counts, "cipher_suite"), "handshakes", "known")
+    rows = coded(rows, names_of(CIPHER_SUITES), "cipher_suite", "suite")
+    return in_order(rows, ibis.desc("handshakes"), "code")
 
 
 def _with_suite(evidence: Evidence) -> ibis.Table:

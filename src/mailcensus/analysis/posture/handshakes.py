@@ -112,13 +112,19 @@ def handshake_features(evidence: Evidence) -> ibis.Table:
         **dict.fromkeys(_UP_TO_1_2, grabs.version <= TLS_1_2),
         **dict.fromkeys(_FROM_1_3, grabs.version == TLS_1_3),
     }
-    of_each = [
-        _feature(grabs, name, said[name], can.get(name, ibis.literal(True)), place)
-        for place, name in enumerate(FEATURES)
-    ]
-    rows = and_all(ibis.union(*of_each), "feature", "place")
+    counts = grabs.group_by("bit").agg(
+        [
+            number
+            for name in FEATURES
+            for number in _counts(name, said[name], can.get(name, ibis.literal(True)))
+        ]
+    )
+    rows = and_all(evidence, counts)
+    each = [ibis.struct({"feature": name, "place": place, "handshakes": rows[name], "known": rows[f"{name} known"]})
+            for place, name in enumerate(FEATURES)]  # fmt: skip
+    rows = rows.select("service", "port", "together", one=ibis.array(each).unnest()).unpack("one")
     rows = rows.mutate(share=share(rows.handshakes, rows.known))
-    return in_order(evidence, rows, "place")
+    return in_order(rows, "place")
 
 
 def alpn(evidence: Evidence) -> ibis.Table:
@@ -156,14 +162,14 @@ def stapling(evidence: Evidence) -> ibis.Table:
             for status in ("good", "revoked", "unknown")
         }
     )
-    rows = and_all(counts.left_join(statuses, "bit").drop("bit_right"))
+    rows = and_all(evidence, counts.left_join(statuses, "bit").drop("bit_right"))
     unreadable = rows.stapled - rows.good - rows.revoked - rows.unknown
     rows = rows.mutate(
         unreadable=unreadable,
         stapled_share=share(rows.stapled, rows.known),
         sct_share=share(rows.sct, rows.sct_known),
     )
-    return in_order(evidence, rows)
+    return in_order(rows)
 
 
 def record_sizes(evidence: Evidence) -> ibis.Table:
@@ -179,11 +185,11 @@ def record_sizes(evidence: Evidence) -> ibis.Table:
     ]
     lows = known.select("bit", bytes_from=ibis.cases(*bands, else_=RECORD_BANDS[-1]).cast("int64"))
     counts = lows.group_by("bit", "bytes_from").agg(handshakes=lows.count())
-    rows = shares_of(and_all(counts, "bytes_from"), "handshakes", "known")
+    rows = shares_of(and_all(evidence, counts, "bytes_from"), "handshakes", "known")
     tops = dict(zip((0, *RECORD_BANDS), RECORD_BANDS, strict=False))
     top = rows.bytes_from.cases(*tops.items(), else_=ibis.null("int64"))
     rows = rows.mutate(bytes_to=top, bytes_from=(rows.bytes_from > 0).ifelse(rows.bytes_from + 1, 0))
-    return in_order(evidence, rows, "bytes_from")
+    return in_order(rows, "bytes_from")
 
 
 def fingerprints(evidence: Evidence) -> ibis.Table:
@@ -199,19 +205,18 @@ def fingerprints(evidence: Evidence) -> ibis.Table:
     ]
     shown = ibis.union(*both).filter(ibis._.fingerprint.notnull())
     counts = shown.group_by("bit", "kind", "fingerprint").agg(handshakes=shown.handshakes.sum())
-    rows = shares_of(and_all(counts, "kind", "fingerprint"), "handshakes", "known", "kind")
-    window = ibis.window(group_by=["bit", "kind"], order_by=[ibis.desc("handshakes"), "fingerprint"])
+    counts = and_all(evidence, counts, "kind", "fingerprint")
+    rows = shares_of(counts, "handshakes", "known", "kind")
+    window = ibis.window(group_by=["service", "kind"], order_by=[ibis.desc("handshakes"), "fingerprint"])
     rows = rows.mutate(rank=ibis.row_number().over(window) + 1)
-    ranked = in_order(evidence, rows.filter(rows["rank"] <= FINGERPRINTS_MAX))
-    return ranked.order_by("kind", "together", "port", "service", "rank")
+    first = rows.filter(rows["rank"] <= FINGERPRINTS_MAX)
+    return first.order_by("kind", "together", "port", "service", "rank")
 
 
-def _feature(grabs: ibis.Table, name: str, said: ibis.Value, can: ibis.Value, place: int) -> ibis.Table:
-    counts = grabs.group_by("bit").agg(
-        handshakes=(said & can).sum().fill_null(0).cast("int64"),
-        known=(said.notnull() & can).sum().fill_null(0).cast("int64"),
-    )
-    return counts.mutate(feature=ibis.literal(name), place=ibis.literal(place))
+def _counts(name: str, said: ibis.Value, can: ibis.Value) -> tuple[ibis.Value, ibis.Value]:
+    """How many handshakes say so, and of how many it is known, among those of versions that can have it."""
+    known = (said.notnull() & can).sum().fill_null(0)
+    return (said & can).sum().fill_null(0).name(name), known.name(f"{name} known")
 
 
 def _texts(evidence: Evidence) -> ibis.Table:

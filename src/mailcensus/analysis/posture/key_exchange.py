@@ -129,13 +129,13 @@ def key_exchange_groups(evidence: Evidence) -> ibis.Table:
     """
     grabs = tls_grabs(evidence)
     counts = grabs.filter(grabs.group.notnull()).group_by("bit", "group").agg(handshakes=ibis._.count())
-    kinds = names_of({group: str(kind_of(group)) for group in (*GROUPS, *_FIELD_BITS)}, "group")
-    counts = counts.left_join(kinds, "group").drop("group_right").rename(kind="group_name")
-    counts = counts.mutate(kind=counts.kind.fill_null(str(GroupKind.CURVE)))
-    rows = shares_of(and_all(counts, "group", "kind"), "handshakes", "of_kind", "kind")
-    rows = shares_of(rows.rename(of_kind_share="share"), "handshakes", "known")
-    named = coded(rows, names_of(GROUPS, "group"), "group").rename(group="name")
-    return beside(in_order(evidence, named, ibis.desc("handshakes"), "code"), "key_exchange_groups")
+    kinds = names_of({group: str(kind_of(group)) for group in (*GROUPS, *_FIELD_BITS)})
+    counts = counts.left_join(kinds, counts.group == kinds.known_code)
+    kind = counts.known_name.fill_null(str(GroupKind.CURVE))
+    counts = and_all(evidence, counts.select("bit", "group", "handshakes", kind=kind), "group", "kind")
+    rows = shares_of(counts, "handshakes", "of_kind", "kind").rename(of_kind_share="share")
+    rows = coded(shares_of(rows, "handshakes", "known"), names_of(GROUPS), "group", "group")
+    return in_order(beside(rows, "key_exchange_groups"), ibis.desc("handshakes"), "code")
 
 
 def dh_sizes(evidence: Evidence) -> ibis.Table:
@@ -148,8 +148,8 @@ def dh_sizes(evidence: Evidence) -> ibis.Table:
     sizes = grabs.group.cast("int64").cases(*_FIELD_BITS.items(), else_=ibis.null("int64"))
     sized = grabs.select("bit", bits=ibis.coalesce(grabs.dh_bits.cast("int64"), sizes))
     counts = sized.filter(sized.bits.notnull()).group_by("bit", "bits").agg(handshakes=ibis._.count())
-    rows = shares_of(and_all(counts, "bits"), "handshakes", "known")
-    return beside(in_order(evidence, rows, "bits"), "dh_sizes")
+    rows = shares_of(and_all(evidence, counts, "bits"), "handshakes", "known")
+    return in_order(beside(rows, "dh_sizes"), "bits")
 
 
 def dh_primes(evidence: Evidence) -> ibis.Table:
@@ -194,9 +194,9 @@ def signature_schemes(evidence: Evidence) -> ibis.Table:
     grabs = tls_grabs(evidence)
     signed = grabs.filter(grabs.signature_scheme.notnull())
     counts = signed.group_by("bit", "signature_scheme").agg(handshakes=signed.count())
-    rows = shares_of(and_all(counts, "signature_scheme"), "handshakes", "known")
-    named = coded(rows, names_of(SIGNATURE_SCHEMES, "signature_scheme"), "signature_scheme")
-    return in_order(evidence, named.rename(scheme="name"), ibis.desc("handshakes"), "code")
+    rows = shares_of(and_all(evidence, counts, "signature_scheme"), "handshakes", "known")
+    rows = coded(rows, names_of(SIGNATURE_SCHEMES), "signature_scheme", "scheme")
+    return in_order(rows, ibis.desc("handshakes"), "code")
 
 
 def _uses(evidence: Evidence) -> ibis.Table:

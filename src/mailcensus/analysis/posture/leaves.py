@@ -63,23 +63,6 @@ def group_place(rows: ibis.Table) -> ibis.Value:
     return ibis.literal(list(GROUPS)).index(rows.leaf_group)
 
 
-def over_services(evidence: Evidence, alike: ibis.Table, *keys: str) -> ibis.Table:
-    """Counts by mask and `keys` (column `count`) as counts for each service in the mask, and once for all (bit 0).
-
-    Args:
-        alike: mask, keys, count: leaves or hosts that are alike.
-    Returns:
-        bit, keys, count.
-    """
-    services = evidence.services.select("bit")
-    each = alike.join(services, (alike.mask & services.bit) != 0)
-    of_each = each.group_by("bit", *keys).agg(count=each["count"].sum().cast("int64"))
-    whole = alike.mutate(bit=ibis.literal(0, "int64")).group_by("bit", *keys)
-    columns = ("bit", *keys, "count")
-    in_all = whole.agg(count=ibis._["count"].sum().cast("int64"))
-    return ibis.union(of_each.select(*columns), in_all.select(*columns))
-
-
 def _leaves(evidence: Evidence) -> ibis.Table:
     hosts = leaf_hosts(evidence)
     shown = hosts.group_by("certificate").agg(

@@ -8,8 +8,8 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.posture.by_service import in_order, share
-from mailcensus.analysis.posture.leaves import leaf_hosts, leaves, over_services
+from mailcensus.analysis.posture.by_service import and_all, in_order, share
+from mailcensus.analysis.posture.leaves import leaf_hosts, leaves
 from mailcensus.model import Column
 
 NAMES_MAX = 20
@@ -65,16 +65,17 @@ def invalid_names(evidence: Evidence) -> ibis.Table:
     shown = leaves(evidence)
     invalid = shown.filter(~shown.valid).select("certificate", "mask")
     names = evidence.certificates.select("certificate", "common_name")
-    alike = invalid.join(names, "certificate").group_by("mask", "common_name").agg(count=ibis._.count())
-    each = over_services(evidence, alike, "common_name").rename(certificates="count")
-    of_service = ibis.window(group_by="bit")
-    ranked = ibis.window(group_by="bit", order_by=[ibis.desc("certificates"), "common_name"])
+    named = invalid.join(names, "certificate")
+    alike = named.group_by("mask", "common_name").agg(certificates=named.count())
+    each = and_all(evidence, alike, "common_name")
+    of_service = ibis.window(group_by="service")
+    ranked = ibis.window(group_by="service", order_by=[ibis.desc("certificates"), "common_name"])
     rows = each.mutate(
         invalid=each.certificates.sum().over(of_service).cast("int64"),
         rank=ibis.row_number().over(ranked) + 1,
     )
     rows = rows.filter(rows["rank"] <= NAMES_MAX)
-    return in_order(evidence, rows.mutate(share=share(rows.certificates, rows.invalid)), "rank")
+    return in_order(rows.mutate(share=share(rows.certificates, rows.invalid)), "rank")
 
 
 def striking_certificates(evidence: Evidence) -> ibis.Table:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ibis
 
+from mailcensus.analysis.database_functions import sha256
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.sightings import joined_as_written
 from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
@@ -77,9 +78,4 @@ def _chain_id(evidence: Evidence, rows: ibis.Table) -> ibis.Value:
     """As `chains.chain_id`; not worked out where nothing was judged."""
     if not evidence.dataset.table("chains").count().to_pyarrow().as_py():
         return ibis.null("string")
-    return _sha256(rows.chain.join(""))
-
-
-@ibis.udf.scalar.builtin(name="sha256")  # type: ignore[untyped-decorator]
-def _sha256(text: str) -> str:  # type: ignore[empty-body]
-    """Hex digest: the database's own function."""
+    return sha256(rows.chain.join(""))
