@@ -180,7 +180,8 @@ class Headers:
         is_v4 = version == 4
         protocol = np.where(is_v4, u8[start + 9], u8[start + 6]).astype(np.int64)
         header = np.where(is_v4, (u8[start] & 15).astype(np.int64) * 4, 40)
-        odd = np.where(is_v4, (u16[start + 6] & FRAGMENTED) != 0, _EXTENSION_HEADER[protocol])
+        is_fragment = ((u16[start + 6] & FRAGMENTED) != 0) & (protocol == TCP)
+        odd = np.where(is_v4, is_fragment, _EXTENSION_HEADER[protocol])
         plain = (protocol == TCP) & ~odd & (header >= 20)
         counts["not_tcp"] += int((~plain & ~odd).sum())
         keep = np.flatnonzero(plain)

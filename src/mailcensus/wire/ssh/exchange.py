@@ -136,7 +136,7 @@ class SshExchange:
             software=self._identification.software,
         )
         if self._theirs is not None:
-            ssh = _with_algorithms(ssh, self._theirs)
+            ssh = with_algorithms(ssh, self._theirs)
         if self._method is not None:
             prime = self._agreement.prime if self._agreement else None
             ssh = replace(
@@ -238,7 +238,8 @@ def _listed(names: tuple[str, ...]) -> str:
     return text if len(text) <= _LISTED_CHARACTERS else text[:_LISTED_CHARACTERS] + "..."
 
 
-def _with_algorithms(ssh: Ssh, theirs: KexInit) -> Ssh:
+def with_algorithms(ssh: Ssh, theirs: KexInit) -> Ssh:
+    """A record with what a server's KEXINIT lists."""
     return replace(
         ssh,
         kex_algorithms=theirs.kex,
