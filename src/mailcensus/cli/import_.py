@@ -11,7 +11,7 @@ import typer
 from mailcensus.cli.options import Quiet, StudyDirectory
 from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.cli.talk import say
-from mailcensus.dataset.imports import Imported, import_file
+from mailcensus.dataset.imports import Imported, ImportedMail, import_file, import_mss
 from mailcensus.study import Study
 
 
@@ -22,20 +22,28 @@ class Format(StrEnum):
     MASSCAN = "masscan"
     NMAP = "nmap"
     ZGRAB2 = "zgrab2"
+    MSS = "mss"
 
 
 def import_(
     directory: StudyDirectory,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The other tool's results; may be gzip's.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="The other tool's results; may be gzip's; of mss a directory."),
+    ],
     source: Annotated[Format, typer.Option("--from", help="The tool that wrote the file.")],
     quiet: Quiet = False,
 ) -> None:
     """Take in the results of another tool as a run of their own.
 
     Of zmap, masscan and nmap come hits on the ports of discovery.ports, of zgrab2 grabs with their certificates and
-    keys. Rows that cannot be read are kept in data/rejects. The same file again changes nothing.
+    keys, of mss (the files of "Where is your mail?", a study of .gov domains) domains, their exchanges and where
+    these are. Rows that cannot be read are kept in data/rejects. The same file again changes nothing.
     """
     study = Study.open(directory)
+    if source is Format.MSS:
+        say(_words_of_mail(import_mss(study, file), file))
+        return
     with StageTalk(f"import {file.name}", quiet=quiet) as talk:
 
         def show(imported: Imported, share: float) -> None:
@@ -54,4 +62,19 @@ def _words(imported: Imported, file: Path) -> str:
     return (
         f"{file}: {imported.rows:,} rows: {imported.hits:,} hits, {imported.grabs:,} grabs, "
         f"{imported.passed_over:,} passed over{rejected}; run {imported.run_id}"
+    )
+
+
+def _words_of_mail(imported: ImportedMail, directory: Path) -> str:
+    if imported.already:
+        return f"{directory} was imported already, as run {imported.run_id}"
+    beside = (
+        f", {imported.passed_over:,} MX records of domains not on the list" if imported.passed_over else ""
+    )
+    rejected = (
+        f", {imported.rejected:,} rows could not be read ({imported.rejects})" if imported.rejected else ""
+    )
+    return (
+        f"{directory}: {imported.domains:,} domains, {imported.exchanges:,} MX records, {imported.addresses:,} "
+        f"addresses{beside}{rejected}; run {imported.run_id}"
     )

@@ -313,6 +313,18 @@ class DomainsSection(_Section):
         description="CSV: columns that are kept to group domains by; unset: all others",
         examples=[["Domain type", "State"]],
     )
+    group_by: str | None = Field(
+        None,
+        description="column by which tables and figures have a row for each group; unset: the one with the fewest "
+        "different values, from 2 to 50",
+        examples=["Domain type"],
+    )
+    home_country: str | None = Field(
+        None,
+        description="country whose domains these are, ISO 3166-1 alpha-2: servers there are domestic, others foreign",
+        pattern="^[A-Za-z]{2}$",
+        examples=["US"],
+    )
     records: tuple[Literal["ns", "spf", "dmarc", "mta_sts", "tls_rpt", "caa", "tlsa"], ...] = Field(
         ("ns", "spf", "dmarc", "mta_sts", "tls_rpt", "caa", "tlsa"),
         description="what to ask of each domain besides MX, A and AAAA",

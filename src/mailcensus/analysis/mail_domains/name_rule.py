@@ -1,19 +1,16 @@
 """The rule of names by which the .gov study told third parties from first parties (Hayes 2024, section 4.5).
 
 A server is a third party's if its exchange or its reverse name has one of these words in it, whatever the letter case;
-else it is the government's own if one of the two ends in `.gov`; else it is unknown. The words are those of the
-study's own program. It is here so that published numbers can be made again; `facts.providers` judges by evidence.
+else it is the government's own if one of the two ends in `.gov`; else it is unknown. It is here,
+written for a table, so that published numbers can be made again; `facts.providers` judges by evidence.
 """
 
 from __future__ import annotations
 
 import ibis
 
-WORDS = (
-    *("google", "microsoft", "amazon", "aws", "cloudflare", "outlook", "mimecast", "barracuda", "ppe-hosted"),
-    *("pphosted", "antispamcloud", "antispameurope", "sophos", "zoho", "spamexperts", "everycloudtech"),
-    *("chillidoghosting", "hornetsecurity", "mailhop", "migadu", "cloudmails", "comodo", "frontbridge"),
-)
+from mailcensus.facts.providers.name_rule import WORDS
+
 _WORD = "(?i)" + "|".join(WORDS)
 _GOVERNMENT = r"\.gov\.?$"
 

@@ -260,7 +260,10 @@ def _matches(row: dict[str, Any], certificates: dict[str, dict[str, Any]]) -> bo
         return None
     verdict = tlsa_verdict(
         [one["der"] for one in chain],
-        [TlsaRecord(one["usage"], one["selector"], one["matching_type"], one["data"]) for one in row["tlsa"]],
+        [
+            TlsaRecord(one["usage"], one["selector"], one["matching_type"], bytes.fromhex(one["data"]))
+            for one in row["tlsa"]
+        ],
         at=row["started_at"],
         names=(row["exchange"],),
         sans=tuple(chain[0]["sans"] or ()),

@@ -114,20 +114,21 @@ class _Rejects:
                 self.kept.append(told)
 
 
-def import_mss(study: Study, directory: Path, domains: Path | None = None) -> ImportedMail:
+def import_mss(study: Study, directory: Path) -> ImportedMail:
     """Read the published files into a study.
+
+    The domains are those of the study's own list (`domains.list`) with its groups; without one, those of
+    mx_records.csv, of which there are fewer: domains without an MX record are not in it.
 
     Args:
         directory: holds mx_records.csv, mx_ip.csv and, where there is one, ipinfo_mx_geo.csv.
-        domains: CSV with the list of domains that was asked; its other columns are kept as groups. Without it the
-            domains are those of mx_records.csv.
 
     Raises:
         StudyError: a file cannot be read, or has no row that can be; another process writes to the study.
         StageFailed: what was read cannot be written.
     """
     began = datetime.now(UTC)
-    suffix = f"-import-{_digest(directory, domains)[:_DIGITS]}"
+    suffix = f"-import-{_digest(directory, _list_of(study))[:_DIGITS]}"
     lock = WriterLock(study.data)
     try:
         run_id = _run_of(study.data, suffix) or f"{began:%Y-%m-%dT%H-%M-%SZ}{suffix}"
@@ -141,7 +142,7 @@ def import_mss(study: Study, directory: Path, domains: Path | None = None) -> Im
             raise StudyError(
                 f"{directory / MX_FILE}: no row of it can be read; is it an MX file of {SOURCE}?"
             )
-        listed = _listed(files, domains)
+        listed = _listed(study, files)
         _write(
             study, imported, files, listed, datetime.fromtimestamp((directory / MX_FILE).stat().st_mtime, UTC)
         )
@@ -163,9 +164,8 @@ def _digest(directory: Path, domains: Path | None) -> str:
             with path.open("rb") as file:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
-            raise StudyError(
-                f"{path}: cannot be read: {error.strerror or error}; name the directory that holds {MX_FILE}"
-            ) from None
+            mend = "mend domains.list" if path == domains else f"name the directory that holds {MX_FILE}"
+            raise StudyError(f"{path}: cannot be read: {error.strerror or error}; {mend}") from None
     return whole.hexdigest()
 
 
@@ -192,9 +192,15 @@ def _read(directory: Path, rejects: _Rejects) -> _Files:
     return _Files(mx, addresses, {place.ip: place for place in places})
 
 
-def _listed(files: _Files, domains: Path | None) -> list[ListedDomain]:
-    if domains is not None:
-        return read_domain_list(domains).domains
+def _list_of(study: Study) -> Path | None:
+    domains = study.settings.domains.list
+    return None if domains is None else study.path(domains)
+
+
+def _listed(study: Study, files: _Files) -> list[ListedDomain]:
+    path, told = _list_of(study), study.settings.domains
+    if path is not None:
+        return read_domain_list(path, told.column, told.groups).domains
     return [listed_domain(name, position) for position, name in enumerate(files.mx)]
 
 
