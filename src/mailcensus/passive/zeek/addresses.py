@@ -44,7 +44,7 @@ def name_addresses(connection: Any, clients: ClientNames) -> int:
 def _fill(connection: Any, table: str, column: str, name: Callable[[str], str | None]) -> None:
     each = " UNION ".join(f'SELECT "{column}" AS name FROM {log}' for log in _TABLES)
     connection.execute(f"CREATE OR REPLACE TABLE named AS {each}")
-    reader = connection.cursor().sql("SELECT name FROM named").fetch_record_batch(_BATCH)
+    reader = connection.cursor().sql("SELECT name FROM named").to_arrow_reader(_BATCH)
     for batch in reader:
         texts = batch.column(0).to_pylist()
         called = [name(text) for text in texts]

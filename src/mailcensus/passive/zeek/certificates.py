@@ -54,7 +54,7 @@ def whole_certificates(connection: Any) -> Iterator[bytes]:
     says that they are whole."""
     found = connection.sql(
         "SELECT fingerprint, any_value(cert) AS cert FROM x509 WHERE cert IS NOT NULL GROUP BY fingerprint"
-    ).fetch_record_batch(_BATCH)
+    ).to_arrow_reader(_BATCH)
     for batch in found:
         for row in batch.to_pylist():
             der = _decoded(row["cert"])
@@ -63,7 +63,7 @@ def whole_certificates(connection: Any) -> Iterator[bytes]:
 
 
 def _tables(connection: Any, sql: str, run_id: str, record: type) -> Iterator[pa.Table]:
-    for batch in connection.sql(sql, params={"run_id": run_id}).fetch_record_batch(_BATCH):
+    for batch in connection.sql(sql, params={"run_id": run_id}).to_arrow_reader(_BATCH):
         yield as_record(batch, record)
 
 

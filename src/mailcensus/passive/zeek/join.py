@@ -58,7 +58,7 @@ def flows(connection: Any, run_id: str, rows: int = 100_000) -> Any:
     values = {"run_id": "$run_id", "reader": "'zeek'", **_VALUES}
     columns = [f'CAST({values.get(name, "NULL")} AS {kind}) AS "{name}"' for name, kind in types.items()]
     sql = f"SELECT {', '.join(columns)} FROM told"
-    return connection.sql(sql, params={"run_id": run_id}).fetch_record_batch(rows)
+    return connection.sql(sql, params={"run_id": run_id}).to_arrow_reader(rows)
 
 
 def _types(connection: Any) -> Mapping[str, str]:

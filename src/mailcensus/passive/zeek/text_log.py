@@ -162,7 +162,8 @@ def _rows(header: Header, block: Block) -> TextRows:
         bad = [BadRow(block.first_line, "a block that cannot be read")]
         return TextRows(log, header, pa.table({}), bad, block.lines)
     lines = places or np.arange(block.first_line, block.first_line + rows.num_rows)
-    return TextRows(log, header, rows.append_column(LINE, pa.array(lines, pa.int64())), bad, block.lines)
+    numbered = rows.append_column(LINE, pa.array(lines, pa.int64()))
+    return TextRows(log, header, numbered, bad, rows.num_rows + len(bad))
 
 
 def _columns(header: Header, log: LogKind, data: bytes) -> pa.Table | None:
