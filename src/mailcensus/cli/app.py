@@ -31,6 +31,7 @@ from mailcensus.cli import (
     report,
     resolve,
     run,
+    senders,
 )
 from mailcensus.cli.talk import TalkHandler
 from mailcensus.cli.verbs import Verbs, example
@@ -46,6 +47,9 @@ APP = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+SENDERS = typer.Typer(
+    help="Badly secured receivers, and what senders do about them: plan, serve, report.", no_args_is_help=True
+)
 LAB = typer.Typer(help="Serve a population of mail hosts on loopback; print its truth.", no_args_is_help=True)
 
 APP.command(epilog=example("mailcensus init study --prefixes prefixes.txt"))(init.init)
@@ -68,6 +72,11 @@ APP.command(epilog=example("mailcensus lifetimes study-2024 study-2025 study-202
 APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
 APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
+APP.add_typer(SENDERS, name="senders", epilog=example("mailcensus senders plan --list"))
+SENDERS.command(epilog=example("mailcensus senders plan study", "mailcensus senders plan --list"))(
+    senders.plan
+)
+SENDERS.command(epilog=example("mailcensus senders serve study"))(senders.serve)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
     lab.serve

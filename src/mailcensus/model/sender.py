@@ -130,8 +130,8 @@ class Attempt:
     starttls_asked: Annotated[bool, Column("it sent STARTTLS")] = False
     client_hello: Annotated[ClientHello | None, Column("what it offered; null: no hello was read")] = None
     handshake: Annotated[Handshake | None, Column("how far TLS came; null: it was not begun")] = None
-    tls_version: Annotated[str | None, Column("version agreed on, e.g. TLSv1.3")] = None
-    cipher_suite: Annotated[str | None, Column("suite agreed on, OpenSSL's name")] = None
+    tls_version: Annotated[str | None, Column("version agreed on, e.g. TLSv1.3, or chosen by us")] = None
+    cipher_suite: Annotated[str | None, Column("suite agreed on, or chosen by us; IANA name")] = None
     group: Annotated[
         str | None, Column("key-exchange group agreed on, OpenSSL's name; null: none, or not known")
     ] = None

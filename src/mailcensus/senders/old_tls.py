@@ -90,7 +90,8 @@ class OldServer:
         self.suite = self._choose(hello.offered.cipher_suites or ())
         if self.suite is None:
             self.alert_sent = alert_name(_HANDSHAKE_FAILURE)
-            return self.last_word()
+            refusal, self.version = self.last_word(), None
+            return refusal
         random = secrets.token_bytes(32)
         extensions = b"" if self.version == _SSL3 else _block(_RENEGOTIATION_INFO, 2)
         chosen = self.version.to_bytes(2, "big") + random + b"\0" + self.suite.to_bytes(2, "big") + b"\0"

@@ -12,11 +12,14 @@ from OpenSSL import SSL
 
 from mailcensus.wire.errors import WireError
 from mailcensus.wire.exchange import Limits
+from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.client_hello import ClientHelloReader, OfferedHello
 from mailcensus.wire.tls.codes import alert_name
+from mailcensus.wire.tls.messages import pull_server_hello
 
 _CHUNK = 65_536
 _CLOSE_NOTIFY = 0
+_HANDSHAKE, _SERVER_HELLO = bytes([22]), bytes([2])
 _READ_ALERT, _WRITE_ALERT = 0x4004, 0x4008
 """SSL_CB_READ_ALERT and SSL_CB_WRITE_ALERT, SSL_CTX_set_info_callback(3)."""
 
@@ -72,6 +75,7 @@ class TlsServer:
         self.established = False
         self.alert: str | None = None
         self.alert_sent: str | None = None
+        self._suite: int | None = None
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes of the client, give what they say in the clear; answers wait in `outgoing`.
@@ -129,6 +133,8 @@ class TlsServer:
             while True:
                 out += self._connection.bio_read(_CHUNK)
         except SSL.WantReadError:
+            if self._suite is None:
+                self._suite = _chosen(out)
             return out
 
     @property
@@ -138,8 +144,8 @@ class TlsServer:
 
     @property
     def suite(self) -> str | None:
-        """The suite agreed on, OpenSSL's name."""
-        return self._connection.get_cipher_name() if self.established else None
+        """The suite agreed on, IANA's name."""
+        return None if self._suite is None or not self.established else CIPHER_SUITES.get(self._suite)
 
     @property
     def group(self) -> str | None:
@@ -150,6 +156,17 @@ class TlsServer:
 def watch_alerts(context: SSL.Context) -> None:
     """Make connections of a context note alerts."""
     context.set_info_callback(_note_alert)
+
+
+def _chosen(flight: bytes) -> int | None:
+    """The suite of the ServerHello that a flight of ours begins with; None: it begins with something else."""
+    body = flight[9 : 9 + int.from_bytes(flight[6:9], "big")]
+    if flight[:1] != _HANDSHAKE or flight[5:6] != _SERVER_HELLO:
+        return None
+    try:
+        return pull_server_hello(body).cipher_suite
+    except WireError:
+        return None
 
 
 def _note_alert(connection: SSL.Connection, where: int, value: int) -> None:
