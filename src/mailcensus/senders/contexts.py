@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import tempfile
 from datetime import datetime
-from pathlib import Path
 
 from OpenSSL import SSL
 
@@ -14,14 +11,12 @@ from mailcensus.senders.conditions import Condition, Phase, Shows, Tls
 from mailcensus.senders.old_tls import OLD_KINDS
 from mailcensus.senders.tls_side import watch_alerts
 from mailcensus.study import StudyError
-from mailcensus.wire.dh_primes import modp_prime
 
 _WEAK = b":@SECLEVEL=0"
 """Takes what OpenSSL refuses of its own accord: short keys, SHA-1, old versions (SSL_CTX_set_security_level(3))."""
 _USUAL = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:RSA+AESGCM:ECDHE+AES:DHE+AES:RSA+AES"
 _SUITES = {
     Tls.NULL: b"eNULL:!aNULL:!PSK",
-    Tls.DHE1024: b"DHE+aRSA:!eNULL",
     Tls.NOTHING_COMMON: b"PSK-NULL-SHA256",
 }
 _VERSIONS = {
@@ -76,8 +71,6 @@ class Contexts:
         for above in shown.chain[1:]:
             context.add_extra_chain_cert(above)
         context.use_privatekey(shown.key)
-        if tls is Tls.DHE1024:
-            _load_dh(context, modp_prime(1_024))
         if shows is Shows.REVOKED:
             response = self._certificates.revocation(self._now)
             context.set_ocsp_server_callback(lambda connection, data: response)
@@ -95,15 +88,3 @@ def unavailable(contexts: Contexts, condition: Condition) -> str | None:
         except (StudyError, SSL.Error) as error:
             return str(error)
     return None
-
-
-def _load_dh(context: SSL.Context, prime: int) -> None:
-    """Use this prime with the generator 2; smaller ones than of 1,024 bits are refused at every security level."""
-    number = prime.to_bytes(prime.bit_length() // 8 + 1, "big")
-    inner = b"\x02\x81" + bytes([len(number)]) + number + b"\x02\x01\x02"
-    der = b"\x30\x81" + bytes([len(inner)]) + inner  # DHParameter, PKCS #3
-    lines = base64.encodebytes(der).decode()
-    with tempfile.TemporaryDirectory() as directory:  # it reads parameters from files only
-        path = Path(directory) / "dh.pem"
-        path.write_text(f"-----BEGIN DH PARAMETERS-----\n{lines}-----END DH PARAMETERS-----\n")
-        context.load_tmp_dh(str(path).encode())

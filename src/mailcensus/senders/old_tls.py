@@ -58,6 +58,8 @@ OLD_KINDS: dict[Tls, OldKind] = {
     Tls.EXPORT: OldKind((0x0003, 0x0006, 0x0008), _TLS10),
     Tls.DHE512: OldKind(_DHE_SUITES, _TLS12, _PRIME_512),
     Tls.DHE768: OldKind(_DHE_SUITES, _TLS12, modp_prime(768)),
+    # OpenSSL 4 would, but not with a client that offers ffdhe2048, which RFC 7919 has it respect.
+    Tls.DHE1024: OldKind(_DHE_SUITES, _TLS12, modp_prime(1_024)),
 }
 
 
