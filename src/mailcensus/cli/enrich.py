@@ -14,8 +14,10 @@ from mailcensus.cli.stages import current_run, run_enrichment
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
 from mailcensus.facts.chains import wants_chains
+from mailcensus.facts.check_keys import wants_key_checks
 from mailcensus.facts.compare import Agreement, agreements
 from mailcensus.facts.databases import Databases
+from mailcensus.facts.domains.resolve import wants_domains
 from mailcensus.facts.enrich import addresses_of, wants_facts
 from mailcensus.study import Study, StudyError
 
@@ -31,7 +33,8 @@ def enrich(
     """Look up country, AS, place and reverse name of every address of the run, and verify the chains of certificates
     that servers sent: [facts] in study.toml.
 
-    Then look over every key for known weaknesses and known owners, which asks nobody.
+    Then say who handles the mail of every domain, where the study has domains, and look over every key for known
+    weaknesses and known owners. Both ask nobody.
 
     Interrupt it at any time and run it again to go on. Where a database has changed, all addresses are looked up
     again; where a root store has, all chains are verified again. With --json, which goes with --compare, one object
@@ -40,7 +43,7 @@ def enrich(
     study = Study.open(directory)
     if as_json and not compare:
         raise StudyError("--json goes with --compare; the facts themselves are in data/hosts")
-    if not (wants_facts(study) or wants_chains(study) or study.settings.facts.check_keys):
+    if not any(wants(study) for wants in (wants_facts, wants_chains, wants_key_checks, wants_domains)):
         raise StudyError(
             f"{directory / 'study.toml'}: nothing to look up; set facts.databases, facts.ptr or facts.root_stores"
         )

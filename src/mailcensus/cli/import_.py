@@ -12,6 +12,8 @@ from mailcensus.cli.options import Quiet, StudyDirectory
 from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.cli.talk import say
 from mailcensus.dataset.imports import Imported, ImportedMail, import_file, import_mss
+from mailcensus.dataset.lock import WriterLock
+from mailcensus.facts.providers import infer_providers
 from mailcensus.study import Study
 
 
@@ -42,7 +44,9 @@ def import_(
     """
     study = Study.open(directory)
     if source is Format.MSS:
-        say(_words_of_mail(import_mss(study, file), file))
+        imported_mail = import_mss(study, file)
+        say(_words_of_mail(imported_mail, file))
+        say(_words_of_providers(study, imported_mail.run_id))
         return
     with StageTalk(f"import {file.name}", quiet=quiet) as talk:
 
@@ -53,6 +57,16 @@ def import_(
 
         imported = import_file(study, str(source), file, show)
     say(_words(imported, file))
+
+
+def _words_of_providers(study: Study, run_id: str) -> str:
+    """Says who handles the mail of the domains of an import, which has no later stages that would."""
+    lock = WriterLock(study.data)
+    try:
+        inferred = infer_providers(study.data, run_id)
+    finally:
+        lock.release()
+    return f"who handles their mail is known of {inferred.known:,} of {inferred.domains:,} domains"
 
 
 def _words(imported: Imported, file: Path) -> str:

@@ -25,6 +25,7 @@ from mailcensus.facts.chains import ChainProgress, judge_chains, wants_chains
 from mailcensus.facts.databases import Databases
 from mailcensus.facts.domains.resolve import check_domains
 from mailcensus.facts.enrich import EnrichProgress, check_databases, enrich, wants_facts
+from mailcensus.facts.providers import infer_in_run
 from mailcensus.facts.rejects import write_rejects
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.collect import check_settings, collect
@@ -143,10 +144,15 @@ def run_followups(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
 
 
 def run_enrichment(study: Study, run: CurrentRun, *, quiet: bool) -> bool:
-    """Look up what the study wants to know of its hosts and chains; False where that is nothing, or done already."""
+    """Look up what the study wants to know of its hosts and chains, and say who handles the mail of its domains.
+
+    False where that is nothing, or done already.
+    """
     looked_up = wants_facts(study) and _look_up_hosts(study, run, quiet)
     judged = wants_chains(study) and _judge_chains(study, run, quiet)
-    return looked_up or judged
+    with waiting("infer providers", quiet=quiet):
+        inferred = infer_in_run(study, run)
+    return looked_up or judged or inferred
 
 
 def _look_up_hosts(study: Study, run: CurrentRun, quiet: bool) -> bool:

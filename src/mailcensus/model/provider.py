@@ -52,7 +52,7 @@ class EvidenceKind(StrEnum):
     CERTIFICATE = "certificate"
     """A name in a certificate that was valid when it was seen."""
     BANNER = "banner"
-    """The name a server gives itself in its greeting or EHLO reply, where DNS agrees with it."""
+    """The name a server gives itself in its greeting."""
     EXCHANGE_NAME = "exchange_name"
     """The host name that the MX record names, by a pattern of the provider table."""
     REGISTERED_DOMAIN = "registered_domain"

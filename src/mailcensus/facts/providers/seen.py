@@ -17,7 +17,7 @@ class Server:
     certificate_names: tuple[str, ...] = ()
     """Of leafs that the first root store trusted when they were seen, on port 25."""
     says: tuple[str, ...] = ()
-    """What it calls itself, in its greeting and its answer to EHLO."""
+    """What it calls itself in its greeting on port 25."""
 
 
 @dataclass(frozen=True, slots=True)
