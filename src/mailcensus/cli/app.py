@@ -24,6 +24,7 @@ from mailcensus.cli import (
     init,
     lab,
     lifetimes,
+    passive,
     population,
     ports,
     preflight,
@@ -83,6 +84,9 @@ LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "
 )
 LAB.command(epilog=example("mailcensus lab truth --size 40"))(lab.truth)
 APP.command("import", epilog=example("mailcensus import study --from zmap results.csv"))(import_.import_)
+APP.command(epilog=example("mailcensus passive study traffic.pcap", "mailcensus passive study zeek-logs/"))(
+    passive.passive
+)
 APP.command(epilog=example("mailcensus ports"))(ports.ports)
 
 

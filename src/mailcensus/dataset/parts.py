@@ -147,6 +147,15 @@ class PartWriter:
             if first <= part.first and part.last < number:
                 part.path.unlink()
 
+    def remove_from(self, first: int) -> None:
+        """Remove all parts from a number on: what a run left that was killed before its end.
+
+        They must not have been merged with earlier ones.
+        """
+        for part in _all_parts(self._directory):
+            if part.first >= first:
+                part.path.unlink()
+
     def compact(self) -> None:
         """Merge neighbours into parts of up to FULL_PART_BYTES. For the end of a stage."""
         for group in _neighbours_up_to(FULL_PART_BYTES, visible_parts(self._directory)):

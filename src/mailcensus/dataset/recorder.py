@@ -8,6 +8,7 @@ it is asked again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,6 +66,15 @@ class Recorder:
     def add_enumeration(self, enumeration: Enumeration) -> None:
         """Take the suites of one service in one version; as `add`."""
         self._enumerations.append(enumeration)
+
+    def add_shown(self, certificates: Iterable[bytes], keys: Iterable[bytes]) -> None:
+        """Take certificates (DER) and keys (canonical SubjectPublicKeyInfo) that no grab shows; as `add`."""
+        for der in certificates:
+            self._add_certificate(der)
+        for spki in keys:
+            self._add_key(spki)
+        if self._der_bytes >= FLUSH_DER_BYTES:
+            self.flush()
 
     def _take(self, observation: Observation) -> None:
         self.recorded += 1

@@ -6,14 +6,16 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from mailcensus.passive.captures.connections import Connections, Ended
 from mailcensus.passive.captures.fragments import Fragments
-from mailcensus.passive.captures.frames import PADDING, DamagedCapture, Frames, Ints, read_frames
+from mailcensus.passive.captures.frames import PADDING, DamagedCapture, Frames, read_frames
 from mailcensus.passive.captures.layers import Headers, Packets, Segments, ip_packets
+from mailcensus.passive.captures.opening import CANNOT_READ
 from mailcensus.wire.services import Service
 
 _SWEEP_NS = 30 * 10**9
@@ -54,10 +56,13 @@ class Captures:
         self._swept_ns = 0
 
     def read(
-        self, stream: BinaryIO, source: str, on_progress: Callable[[CaptureRead], None] = lambda _: None
+        self,
+        stream: BinaryIO,
+        source: str,
+        on_progress: Callable[[CaptureRead], None] = lambda _: None,
     ) -> CaptureRead:
         """Read one to its end, or to where it is damaged: what came before counts."""
-        read = CaptureRead(source, counts=Counter())
+        read = CaptureRead(source)
         before = self._counts.copy()
         self._connections.source = source
         try:
@@ -67,9 +72,11 @@ class Captures:
                 self._blocks(blocks, read, on_progress, lambda: framing.bytes)
             finally:
                 read.counts.update(framing.counts)
-        except (DamagedCapture, OSError, EOFError) as error:
+                read.counts.update(self._counts - before)
+        except DamagedCapture as error:
             read.error = str(error)
-        read.counts.update(self._counts - before)
+        except CANNOT_READ as error:
+            read.error = f"cannot be read on from here: {error}"
         return read
 
     def end(self) -> Counter[str]:
@@ -130,7 +137,7 @@ def _merged(first: Segments, second: Segments) -> Segments:
     """Segments of two kinds in the order captured; the second's bytes begin with the first's."""
     order = np.argsort(np.concatenate([first.index, second.index]), kind="stable")
 
-    def both(name: str) -> Ints:
+    def both(name: str) -> npt.NDArray[Any]:
         return np.concatenate([getattr(first, name), getattr(second, name)])[order]
 
     names = (
