@@ -78,16 +78,16 @@ def _measured(evidence: Evidence) -> ibis.Table:
     listed = listed.filter(listed.mail != _NOT_THERE)
     spf, dmarc, sts = listed.spf, listed.dmarc, listed.mta_sts
     has_spf, has_dmarc, has_sts = _has(spf.state), _has(dmarc.state), _has(sts.state)
-    enforced = has_dmarc & dmarc.policy.isin(["quarantine", "reject"]).fill_null(False)
+    enforced = dmarc.policy.isin(["quarantine", "reject"])
     parts: list[tuple[str, ibis.Value, ibis.Value]] = [
         ("spf", spf.state, has_spf),
-        ("spf_fail", spf.state, has_spf & (spf.all_qualifier == "-").fill_null(False)),
+        ("spf_fail", spf.state, _and(has_spf, spf.all_qualifier == "-")),
         ("dmarc", dmarc.state, has_dmarc),
-        ("dmarc_enforced", dmarc.state, enforced),
-        ("dmarc_reject", dmarc.state, has_dmarc & (dmarc.policy == "reject").fill_null(False)),
+        ("dmarc_enforced", dmarc.state, _and(has_dmarc, enforced)),
+        ("dmarc_reject", dmarc.state, _and(has_dmarc, dmarc.policy == "reject")),
         ("caa", listed.caa.state, _has(listed.caa.state)),
         ("mta_sts", sts.state, has_sts),
-        ("mta_sts_enforce", sts.state, has_sts & (sts["mode"] == "enforce").fill_null(False)),
+        ("mta_sts_enforce", sts.state, _and(has_sts, sts["mode"] == "enforce")),
         ("tls_rpt", listed.tls_rpt.state, _has(listed.tls_rpt.state)),
     ]
     return reduce(ibis.union, [_dnssec(listed), *_policies(listed, parts), *_tlsa(evidence)]).select(
@@ -99,6 +99,11 @@ def _has(state: ibis.Value) -> ibis.Value:
     """Whether there is a valid one; null: unknown."""
     answers = {PolicyState.PRESENT: True, PolicyState.ABSENT: False, PolicyState.INVALID: False}
     return state.cases(*((str(name), answer) for name, answer in answers.items()), else_=ibis.null("boolean"))
+
+
+def _and(has: ibis.Value, more: ibis.Value) -> ibis.Value:
+    """Whether there is a valid one of which more holds. Of an unknown one nothing is known, whatever `more` says."""
+    return has.ifelse(more.fill_null(False), has)
 
 
 def _asked(state: ibis.Value) -> ibis.Value:
@@ -133,7 +138,7 @@ def _tlsa(evidence: Evidence) -> list[ibis.Table]:
     records = of_run(evidence.dataset.table("mx"), evidence.run_id)
     hosts = records.semi_join(mail_domains(evidence).exchanges, ["domain", "exchange"])
     asked = hosts.filter(_asked(hosts.tlsa_state))
-    usable = _has(asked.tlsa_state) & asked.tlsa_secure.fill_null(False)
+    usable = _and(_has(asked.tlsa_state), asked.tlsa_secure)
     each = asked.select("domain", usable=usable, invalid=asked.tlsa_state == str(PolicyState.INVALID))
     sums = each.group_by("domain").agg(
         yes=each.usable.any(), no=(~each.usable).any(), unknown=each.usable.isnull().any(),
