@@ -15,7 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from realservers import dovecot, nginx, openssh, postfix
+from realservers.credentials import Credentials
 from realservers.identity import Authority, Identity, PrivateKey, ecdsa_key, rsa_key, spki_sha256
+from realservers.openssl import PORT as S_SERVER_PORT
+from realservers.openssl import s_server
 from realservers.ports import PORTS, fresh_network
 from realservers.process import ServerMissing
 
@@ -127,6 +130,57 @@ def test_a_key_of_another_kind_beside_the_old_one_is_no_mismatch(hosts: Hosts, t
     ]
     verdicts = {ip: {row["verdict"] for row in rows if row["ip"] == ip} for ip in (hosts.ip(1), hosts.ip(2))}
     assert verdicts == {hosts.ip(1): {"agrees"}, hosts.ip(2): {"no_longer_offered"}}
+
+
+def test_a_key_that_was_shown_to_a_name_is_asked_for_by_that_name(
+    server_directory: Path, tmp_path: Path
+) -> None:
+    """Two servers with a certificate each of their own, and one key between them for who asks by name."""
+    directory = Path(tempfile.mkdtemp(prefix="s", dir=server_directory))
+    network, name = fresh_network(), "shared.example"
+    shared = Credentials(directory / "shared").get("p-384")
+    by_name = ["-servername", name, "-cert2", str(shared.leaf_file), "-key2", str(shared.key_file)]
+    ips = [f"{network}.1", f"{network}.2"]
+    study = named_study(tmp_path, ips, name)
+    with ExitStack() as stack:
+        for ip in ips:
+            own = Credentials(directory / f"{ip}.own").get("p-256")
+            server = s_server(directory / ip, address=ip, credential=own, arguments=by_name)
+            stack.enter_context(server)
+        for verb in ("discover", "collect"):
+            mailcensus(verb, study)
+        answer = mailcensus("recheck", study, "--cluster", "1", "--json")
+    rows = [json.loads(line) for line in answer.splitlines()]
+    assert [(row["ip"], row["server_name"], row["verdict"]) for row in rows] == [
+        (ip, name, "agrees") for ip in ips
+    ]
+
+
+def named_study(directory: Path, ips: list[str], name: str) -> Path:
+    (directory / "hosts.txt").write_text("".join(f"{ip}\n" for ip in ips))
+    (directory / "names.txt").write_text("".join(f"{ip} {name}\n" for ip in ips))
+    (directory / "study.toml").write_text(
+        f"""
+        [study]
+        allow_special = true
+        [population]
+        hosts = "hosts.txt"
+        [politeness]
+        connections_per_s = 1000
+        prefix_connections_per_s = 1000
+        [discovery]
+        ports = [{S_SERVER_PORT}]
+        [collect]
+        services = ["https"]
+        [ports]
+        https = {S_SERVER_PORT}
+        [followups]
+        server_names = ["file"]
+        server_names_file = "names.txt"
+        pause_s = 0.1
+        """
+    )
+    return directory
 
 
 def study_of(directory: Path, hosts: Hosts) -> Path:

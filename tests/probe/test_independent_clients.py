@@ -130,6 +130,14 @@ def test_a_client_that_is_not_there_or_cannot_ask_has_failed() -> None:
     assert asyncio.run(ask_ssh(there, "127.0.0.1", 1, "ed448", 1)).verdict is V.CLIENT_FAILED
 
 
+@pytest.mark.parametrize("name", ["a\0b", "", "\u2603" * 70])
+def test_a_server_name_that_cannot_be_sent_is_said_to_be_so(name: str) -> None:
+    there, smtps = Client("openssl", Path("/bin/false"), None), SERVICE_BY_NAME["smtps"]
+    seen = asyncio.run(ask_tls(there, "127.0.0.1", 1, smtps, 1, name="x", server_name=name))
+    assert seen.verdict is V.CLIENT_FAILED
+    assert "cannot send the name" in str(seen.detail)
+
+
 async def _busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"421 mx.example too many connections, come back later\r\n")
     await writer.drain()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.dataset.tables import final_grabs
+from mailcensus.dataset.tables import of_run, without_superseded
 from mailcensus.study import StudyError
 
 
@@ -21,6 +21,8 @@ class ClusterPlace:
     service: str
     spki_sha256: str
     algorithm: str | None
+    server_name: str | None
+    """The name sent when it was shown; of several the first, None where it was shown without any."""
 
 
 def cluster_places(evidence: Evidence, cluster: int) -> list[ClusterPlace]:
@@ -34,13 +36,35 @@ def cluster_places(evidence: Evidence, cluster: int) -> list[ClusterPlace]:
     rows = links.join(services, (links.mask & services.bit) != 0)
     rows = rows.join(evidence.hosts.select("host", "ip"), "host")
     rows = rows.join(evidence.keys.select("key", "spki_sha256", "algorithm"), "key")
-    grabs = evidence.dataset.table("grabs").select("run_id", "ip", "service", "attempt", "port")
-    ports = final_grabs(grabs, evidence.run_id).select("ip", "service", "port")
-    found = rows.join(ports, ["ip", "service"]).order_by("host", "bit", ibis.asc("spki_sha256"))
-    columns = ("ip", "port", "service", "spki_sha256", "algorithm")
+    grabs = of_run(evidence.dataset.table("grabs"), evidence.run_id)
+    ports = grabs.select("ip", "service", "attempt", "port")
+    ports = without_superseded(ports, evidence.later).drop("attempt")
+    found = rows.join(ports, ["ip", "service"])
+    found = found.left_join(_names_sent(evidence, found), ["ip", "service", "spki_sha256"])
+    found = found.order_by("host", "bit", ibis.asc("spki_sha256"))
+    columns = ("ip", "port", "service", "spki_sha256", "algorithm", "server_name")
     places = [ClusterPlace(**row) for row in found.select(*columns).to_pyarrow().to_pylist()]
     if not places:
         last = evidence.cluster_members.cluster.max().to_pyarrow().as_py() or 0
         raise StudyError(f"--cluster {cluster}: run {evidence.run_id} has clusters 1 to {last}" if last else
                          f"--cluster {cluster}: run {evidence.run_id} has no clusters")  # fmt: skip
     return places
+
+
+def _names_sent(evidence: Evidence, places: ibis.Table) -> ibis.Table:
+    """Server names sent where a key was shown to grabs and follow-ups: ip, service, spki_sha256, server_name."""
+    grabs, followups = (
+        of_run(evidence.dataset.table(name), evidence.run_id) for name in ("grabs", "followups")
+    )
+    shown = ibis.union(without_superseded(_shown(grabs), evidence.later), _shown(followups))
+    shown = shown.semi_join(places, "ip")
+    names = shown.group_by("ip", "service", "spki_sha256").agg(
+        unnamed=shown.sni.isnull().any(), name=shown.sni.min()
+    )
+    server_name = ibis.ifelse(names.unnamed, ibis.null("string"), names.name)
+    return names.select("ip", "service", "spki_sha256", server_name=server_name)
+
+
+def _shown(grabs: ibis.Table) -> ibis.Table:
+    rows = grabs.select("ip", "service", "attempt", spki_sha256=grabs.tls.spki_sha256, sni=grabs.tls.sni)
+    return rows.filter(rows.spki_sha256.notnull())

@@ -62,7 +62,8 @@ def _expected(study: Study, cluster: int) -> tuple[str, list[Expected]]:
     places = cluster_places(evidence, cluster)
     assert evidence.run_id is not None  # it has a cluster
     return evidence.run_id, [
-        Expected(place.ip, place.port, place.service, place.spki_sha256, place.algorithm) for place in places
+        Expected(place.ip, place.port, place.service, place.spki_sha256, place.algorithm, place.server_name)
+        for place in places
     ]
 
 

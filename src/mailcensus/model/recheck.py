@@ -42,6 +42,9 @@ class Recheck:
     service: Annotated[str, Column("row of the services table")]
     spki_sha256: Annotated[str, Column("canonical key that the run saw there")]
     algorithm: Annotated[str | None, Column("its kind, as keys.algorithm")]
+    server_name: Annotated[
+        str | None, Column("server name sent, as when the run saw the key; null: none")
+    ] = None
     verdict: Annotated[
         RecheckVerdict, Column("agrees, differs, unreachable, no_longer_offered, client_failed, excluded")
     ]

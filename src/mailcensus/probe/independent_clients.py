@@ -139,12 +139,14 @@ async def ask_tls(
     *,
     kind: str | None = None,
     name: str,
+    server_name: str | None = None,
 ) -> Seen:
     """The key of the certificate that `openssl s_client` is shown.
 
     Args:
         kind: take no other kind of key; None: whatever the server likes.
         name: our own host name, for greetings.
+        server_name: sent in the hello (RFC 6066 section 3), and over XMPP as whom the stream is for; None: no name.
     """
     if client.path is None:
         return Seen(None, RecheckVerdict.CLIENT_FAILED, f"{client.name} is not installed")
@@ -153,6 +155,9 @@ async def ask_tls(
         return Seen(None, RecheckVerdict.CLIENT_FAILED, f"{client.name} does not speak {service.name}")
     if kind is not None and kind not in _KINDS:
         return Seen(None, RecheckVerdict.CLIENT_FAILED, f"{client.name} cannot ask for {kind} keys alone")
+    asked_for = None if server_name is None else _ascii_name(server_name)
+    if server_name is not None and asked_for is None:
+        return Seen(None, RecheckVerdict.CLIENT_FAILED, f"{client.name} cannot send the name {server_name!r}")
     signatures, suites = _KINDS[kind] if kind else (None, "ALL")
     where = f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
     command = [
@@ -160,17 +165,27 @@ async def ask_tls(
         "s_client",
         "-connect",
         where,
-        "-noservername",
+        *(("-noservername",) if asked_for is None else ("-servername", asked_for)),
         "-cipher",
         f"{suites}@SECLEVEL=0",
     ]
     if starttls:
         command += ["-debug", "-starttls", _STARTTLS[service.protocol]]
-        command += ["-name", name] if service.protocol in ("smtp", "lmtp", "xmpp") else []
+        command += ["-name", name] if service.protocol in ("smtp", "lmtp") else []
+        command += ["-xmpphost", asked_for or name] if service.protocol == "xmpp" else []
     if signatures:
         command += ["-sigalgs", signatures]
     said = await _run(command, timeout_s)
     return read_s_client(said.out, said.errors, hung=said.hung, forced=kind is not None)
+
+
+def _ascii_name(name: str) -> str | None:
+    """A server name as it is sent (RFC 5890); None: it cannot be, or no program can be told it."""
+    try:
+        text = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return text if text and "\0" not in text else None
 
 
 def read_s_client(out: bytes, errors: bytes, *, hung: bool, forced: bool) -> Seen:

@@ -46,6 +46,8 @@ class Expected:
     service: str
     spki_sha256: str
     algorithm: str | None
+    server_name: str | None = None
+    """Sent when it was seen; a server may have another key for every name."""
 
 
 async def recheck(
@@ -116,6 +118,7 @@ class _Asker:
             service=what.service,
             spki_sha256=what.spki_sha256,
             algorithm=what.algorithm,
+            server_name=what.server_name,
             verdict=seen.verdict or _compared(name, what),
             spki_seen=name,
             client=client.name,
@@ -140,7 +143,14 @@ class _Asker:
         async with self.dialer.admit(what.ip) as turn:
             turn.lend()
             return await ask_tls(
-                self.openssl, what.ip, what.port, service, self.timeout_s, kind=kind, name=self.name
+                self.openssl,
+                what.ip,
+                what.port,
+                service,
+                self.timeout_s,
+                kind=kind,
+                name=self.name,
+                server_name=what.server_name,
             )
 
 
