@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import ibis
 
 from mailcensus.analysis.numbering import UNLISTED, collide, name_hash, number_certificates, number_keys
-from mailcensus.dataset.tables import Dataset, of_run, without_superseded
+from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.model import Outcome
 
 _ASKED = ("ip", "service", "attempt")
@@ -48,27 +48,27 @@ def gather_shown(
     Args:
         later: the run's attempts after the first, held in memory.
     """
-    asked = _asked(dataset, run_id, later)
+    asked = _asked(dataset, run_id)
     keys, certificates = (
         number_keys(dataset.table("keys")),
         number_certificates(dataset.table("certificates")),
     )
     keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
     if not (collide(keys.spki_sha256) or collide(certificates.certificate_sha256)):
-        answers = _answers(dataset, _placed(asked, hosts, services), keys, certificates, _by_hash)
+        answers = _answers(dataset, _placed(asked, hosts, services, later), keys, certificates, _by_hash)
         if not _any_unlisted(answers):
             return Shown(keys, certificates, answers)
-    return _whole_names(dataset, asked, hosts, services)
+    return _whole_names(dataset, asked, hosts, services, later)
 
 
-def _asked(dataset: Dataset, run_id: str | None, later: ibis.Table) -> ibis.Table:
-    """A run's last attempts and its follow-ups: ip, service, version, cipher_suite, spki_sha256,
+def _asked(dataset: Dataset, run_id: str | None) -> ibis.Table:
+    """What a run's attempts and follow-ups showed: ip, service, attempt, version, cipher_suite, spki_sha256,
     certificate_sha256, again."""
     grabs = of_run(dataset.table("grabs"), run_id)
     followups = of_run(dataset.table("followups"), run_id)
-    first = [without_superseded(rows, later).mutate(again=False) for rows in _answered(grabs)]
+    first = [rows.mutate(again=False) for rows in _answered(grabs)]
     again = [rows.mutate(again=True) for rows in _answered(followups)]
-    return ibis.union(*first, *again).drop("attempt")
+    return ibis.union(*first, *again)
 
 
 def _answered(grabs: ibis.Table) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
@@ -107,17 +107,27 @@ def _ssh_versions(grabs: ibis.Table) -> ibis.Table:
     )  # fmt: skip
 
 
-def _placed(asked: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> ibis.Table:
-    rows = asked.join(hosts.select("ip", "host"), "ip").join(services.select("service", "bit"), "service")
+def _placed(asked: ibis.Table, hosts: ibis.Table, services: ibis.Table, later: ibis.Table) -> ibis.Table:
+    """Hosts and services by number; without what a later attempt supersedes, which is looked for among numbers."""
+    rows, later = _numbers(asked, hosts, services), _numbers(later, hosts, services)
+    later = later.mutate(again=False)
+    superseded = [rows.host == later.host, rows.bit == later.bit, rows.again == later.again]
+    return rows.anti_join(later, [*superseded, rows.attempt < later.attempt]).drop("attempt")
+
+
+def _numbers(rows: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> ibis.Table:
+    rows = rows.join(hosts.select("ip", "host"), "ip").join(services.select("service", "bit"), "service")
     return rows.drop("ip", "service")
 
 
-def _whole_names(dataset: Dataset, asked: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> Shown:
+def _whole_names(
+    dataset: Dataset, asked: ibis.Table, hosts: ibis.Table, services: ibis.Table, later: ibis.Table
+) -> Shown:
     """Names compared whole; those that their tables do not hold get numbers too."""
     keys = number_keys(dataset.table("keys"), _names(asked, "spki_sha256"))
     certificates = number_certificates(dataset.table("certificates"), _names(asked, "certificate_sha256"))
     keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
-    rows = _placed(asked, hosts, services)
+    rows = _placed(asked, hosts, services, later)
     return Shown(keys, certificates, _answers(dataset, rows, keys, certificates, _by_name))
 
 
