@@ -86,6 +86,7 @@ class DnsClient:
         self._of_resolver = Pace(settings.queries_per_s)
         self._of_authority = Pace(settings.authority_queries_per_s)
         self._turn = 0
+        self._stopped = False
         self.sent = 0
         """Questions sent, by UDP and TCP."""
 
@@ -133,6 +134,10 @@ class DnsClient:
         """Resolvers that are known to validate."""
         return [server.name for server in self._servers if server.validates]
 
+    def stop(self) -> None:
+        """Send nothing more: who waits for a turn is cancelled when it comes."""
+        self._stopped = True
+
     async def ask(self, name: str, kind: str) -> DnsAnswer:
         """One question, with all its tries. Whatever comes of it is the answer's state.
 
@@ -168,6 +173,8 @@ class DnsClient:
 
     async def _timed(self, server: _Server, wire: bytes) -> tuple[_Told, float]:
         await self._of_resolver.wait(server.name)
+        if self._stopped:
+            raise asyncio.CancelledError
         began = time.perf_counter()
         told = await self._attempt(server, wire)
         return told, time.perf_counter() - began

@@ -16,6 +16,9 @@ class Asks(Protocol):
     async def ask(self, name: str, kind: str) -> DnsAnswer:
         """One question, with all its tries."""
 
+    def stop(self) -> None:
+        """Send nothing more."""
+
 
 class Answers:
     """The answers of a run.
@@ -38,7 +41,7 @@ class Answers:
         self._run_id = run_id
         self._client = client
         self._known = {(answer.name, answer.type): answer for answer in known}
-        self._open: dict[tuple[str, str], asyncio.Future[DnsAnswer]] = {}
+        self._open: dict[tuple[str, str], asyncio.Task[DnsAnswer]] = {}
         self._new: list[DnsAnswer] = []
         self.asked = 0
 
@@ -55,23 +58,37 @@ class Answers:
             return known
         if self._client is None:
             return None
-        if (being_asked := self._open.get(key)) is not None:
-            return await asyncio.shield(being_asked)
-        waiting: asyncio.Future[DnsAnswer] = asyncio.get_running_loop().create_future()
-        self._open[key] = waiting
+        asking = self._open.get(key)
+        if asking is None:
+            asking = self._open[key] = asyncio.create_task(self._ask(self._client, key, is_shared))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, client: Asks, key: tuple[str, str], is_shared: bool) -> DnsAnswer:
+        """A task of its own: it outlives the domain that asked, where the run is interrupted."""
         try:
-            answer = await self._client.ask(name, kind)
-        except BaseException:
-            waiting.cancel()
-            raise
+            answer = await client.ask(*key)
         finally:
             del self._open[key]
-        waiting.set_result(answer)
         self.asked += 1
         self._new.append(answer)
         if is_shared:
             self._known[key] = answer
         return answer
+
+    async def finish(self, wait_s: float) -> None:
+        """Take the answers that are on their way, and ask no more: what was asked shall not be asked again.
+
+        Args:
+            wait_s: how long they may take.
+        """
+        if self._client is not None:
+            self._client.stop()
+        if self._open:
+            await asyncio.wait(self._open.values(), timeout=wait_s)
+        left = list(self._open.values())
+        for asking in left:
+            asking.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def take(self) -> Sequence[DnsAnswer]:
         """The answers that came since the last time."""

@@ -163,6 +163,7 @@ async def _ask_all(
         try:
             await many_at_once(left, one, slots=slots, flush=flush, flush_s=settings.collect.flush_s)
         finally:
+            await answers.finish(settings.dns.timeout_s)
             flush()
 
 
