@@ -38,8 +38,12 @@ NOW = pa.scalar(datetime(2026, 11, 22, tzinfo=UTC), pa.timestamp("us", tz="UTC")
 Ids = npt.NDArray[np.int64]
 
 
-def write_population(data: Path, hosts: int, seed: int = 2026) -> None:
-    """Write hits, grabs, certificates and keys of `hosts` hosts."""
+def write_population(data: Path, hosts: int, seed: int = 2026, renewed: float = 0) -> None:
+    """Write hits, grabs, certificates and keys of `hosts` hosts.
+
+    Args:
+        renewed: share of hosts with new keys, of the same sharing; all others have those they have with 0.
+    """
     random = np.random.default_rng(seed)
     tls = random.permutation(_groups(random, hosts))
     shared = np.bincount(tls)[tls] > 1
@@ -49,12 +53,11 @@ def write_population(data: Path, hosts: int, seed: int = 2026) -> None:
     ssh = np.where(random.random(hosts) < CROSS, tls, ssh)
     https = np.where(random.random(hosts) < OTHER_HTTPS, own.max() * 2 + 2 + np.arange(hosts), tls)
     shown = np.stack([ssh, tls, tls, https, tls], axis=1)
-    names, numbered = np.unique(shown, return_inverse=True)
-    numbered = numbered.reshape(shown.shape)
-    _write_keys(data, len(names))
-    _write_certificates(data, np.unique(numbered[:, 1:]))
+    shown[random.random(hosts) < renewed] += shown.max() + 1
+    _write_keys(data, np.unique(shown))
+    _write_certificates(data, np.unique(shown[:, 1:]))
     for first in range(0, hosts, ROWS_A_PART // len(SERVICES)):
-        _write_hosts(data, first, numbered[first : first + ROWS_A_PART // len(SERVICES)])
+        _write_hosts(data, first, shown[first : first + ROWS_A_PART // len(SERVICES)])
 
 
 def _groups(random: np.random.Generator, hosts: int) -> Ids:
@@ -91,8 +94,8 @@ def _write(data: Path, record: type, table: str, number: int, columns: dict[str,
     pq.write_table(pa.table(arrays), path, compression="zstd")
 
 
-def _write_keys(data: Path, count: int) -> None:
-    ids = np.arange(count)
+def _write_keys(data: Path, ids: Ids) -> None:
+    count = len(ids)
     columns = {
         "spki_sha256": _hex("a", ids),
         "algorithm": pa.repeat("rsa", count),
