@@ -14,7 +14,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mailcensus.facts.providers.holders import SHARED_BY, Holders, are_similar, exchange_domain, shared_holder
+from mailcensus.facts.providers.holders import (
+    SHARED_BY,
+    Holders,
+    are_similar,
+    exchange_domain,
+    resembles,
+    shared_holder,
+)
 from mailcensus.facts.providers.seen import DomainSeen, Exchange
 from mailcensus.facts.providers.table import Provider, ProviderTable
 from mailcensus.model import Evidence, EvidenceKind, Party, Role
@@ -22,6 +29,7 @@ from mailcensus.model import Evidence, EvidenceKind, Party, Role
 _PARTS = re.compile(r"[.\-_]")
 _NAMES_MAX = 8
 """A certificate with names of more registered domains than this says nothing of who runs the server."""
+_NUMBERS_OF_A_LINE = 2
 _DECIDING = (
     EvidenceKind.CERTIFICATE,
     EvidenceKind.BANNER,
@@ -61,8 +69,8 @@ def read_exchange(
         return ExchangeReading(
             exchange, Party.UNKNOWN, Role.UNKNOWN, evidence=evidence, unknown_reason=RESERVED
         )
-    named = _by_table(exchange, seen, evidence, table)
-    return named or _by_domains(exchange, seen, evidence, holders)
+    named = _by_table(exchange, seen, evidence, holders, table)
+    return named or _by_domains(exchange, seen, evidence, holders, table)
 
 
 def _evidence(exchange: Exchange, table: ProviderTable) -> Iterator[Evidence]:
@@ -102,7 +110,6 @@ def _of_reverse_names(names: Sequence[str], table: ProviderTable) -> Iterator[Ev
         is_line = provider is not None and (
             provider.access
             or not table.policy.line_parts.isdisjoint(part.rstrip("0123456789") for part in parts)
-            or (provider.role is Role.HOSTING and any(part.isdecimal() for part in parts))
         )
         yield Evidence(kind=piece.kind, value=piece.value) if is_line else piece
 
@@ -119,7 +126,11 @@ def _of_systems(exchange: Exchange, table: ProviderTable) -> Iterator[Evidence]:
 
 
 def _by_table(
-    exchange: Exchange, seen: DomainSeen, evidence: tuple[Evidence, ...], table: ProviderTable
+    exchange: Exchange,
+    seen: DomainSeen,
+    evidence: tuple[Evidence, ...],
+    holders: Holders,
+    table: ProviderTable,
 ) -> ExchangeReading | None:
     """The reading where something names a provider of the table."""
     strongest = next((one for one in evidence if one.provider and one.kind in _DECIDING), None)
@@ -129,7 +140,10 @@ def _by_table(
     others = {one.provider for one in evidence if one.provider and one.kind is not EvidenceKind.AS} - {
         provider.id
     }
-    is_own = seen.registered_domain in provider.domains
+    names = holders.names_of(seen)
+    is_own = seen.registered_domain in provider.domains or any(
+        shared_holder(names, holders.of_domain(domain)) is not None for domain in provider.domains
+    )
     return ExchangeReading(
         exchange,
         Party.FIRST if is_own else Party.THIRD,
@@ -143,12 +157,16 @@ def _by_table(
 
 
 def _by_domains(
-    exchange: Exchange, seen: DomainSeen, evidence: tuple[Evidence, ...], holders: Holders
+    exchange: Exchange,
+    seen: DomainSeen,
+    evidence: tuple[Evidence, ...],
+    holders: Holders,
+    table: ProviderTable,
 ) -> ExchangeReading:
     """The reading by whose registered domain the exchange lies in."""
     operator, own = evidence[-1].value, seen.registered_domain or seen.domain
     if operator == own:
-        return _own_name(exchange, own, evidence)
+        return _own_name(exchange, seen, own, evidence, holders, table)
     policy = holders.policy
     first = _Reading(exchange, operator, evidence, Party.FIRST, Role.OWN)
     names, others = holders.names_of(seen), holders.of_domain(operator)
@@ -171,19 +189,63 @@ def _by_domains(
     )
 
 
-def _own_name(exchange: Exchange, own: str, evidence: tuple[Evidence, ...]) -> ExchangeReading:
-    """The exchange has the domain's own name: whose is the machine behind it?"""
-    strong = [one for one in evidence if one.kind in (EvidenceKind.CERTIFICATE, EvidenceKind.BANNER)]
-    domains = {kind: _domains(strong, kind) for kind in (EvidenceKind.CERTIFICATE, EvidenceKind.BANNER)}
+def _own_name(
+    exchange: Exchange,
+    seen: DomainSeen,
+    own: str,
+    evidence: tuple[Evidence, ...],
+    holders: Holders,
+    table: ProviderTable,
+) -> ExchangeReading:
+    """The exchange has the domain's own name: whose is the machine behind it?
+
+    Trusted certificates and a greeting that the reverse name bears out are believed. Else the machine's reverse name:
+    the holder's own, somebody else's server, or that of a line, which says nothing. Last the network: a web hoster's
+    machine without a name of the holder's is the hoster's.
+    """
     reverse = _domains(evidence, EvidenceKind.PTR)
-    for kind, named in domains.items():
-        if own in named:
-            return _Reading(exchange, own, evidence, Party.FIRST, Role.OWN).by(kind)
-        agreed = named & reverse if kind is EvidenceKind.BANNER else named
-        if agreed:
+    first = _Reading(exchange, own, evidence, Party.FIRST, Role.OWN)
+    for kind in (EvidenceKind.CERTIFICATE, EvidenceKind.BANNER):
+        named = _domains(evidence, kind)
+        if any(_is_own(domain, seen, own, holders) for domain in named):
+            return first.by(kind)
+        if agreed := named & reverse if kind is EvidenceKind.BANNER else named:
             return _Reading(exchange, min(agreed), evidence, Party.THIRD, Role.HOSTING).by(kind)
-    kind = EvidenceKind.PTR if own in reverse else EvidenceKind.REGISTERED_DOMAIN
-    return _Reading(exchange, own, evidence, Party.FIRST, Role.OWN).by(kind)
+    names = [one.value for one in evidence if one.kind is EvidenceKind.PTR]
+    if any(_is_own(domain, seen, own, holders) for domain in reverse) or any(
+        resembles(name, own, holders.policy) for name in names
+    ):
+        return first.by(EvidenceKind.PTR)
+    servers = {exchange_domain(name) for name in names if not _is_line(name, table)}
+    if servers:
+        return _Reading(exchange, min(servers), evidence, Party.THIRD, Role.HOSTING).by(EvidenceKind.PTR)
+    asns = (asn for server in exchange.servers for asn in server.asns)
+    if (hoster := next(filter(None, map(table.of_network, asns)), None)) is not None:
+        return ExchangeReading(
+            exchange, Party.THIRD, hoster.role, hoster.id, hoster, EvidenceKind.AS, evidence
+        )
+    return first.by(EvidenceKind.REGISTERED_DOMAIN)
+
+
+def _is_own(domain: str, seen: DomainSeen, own: str, holders: Holders) -> bool:
+    """Whether a registered domain is the holder's, under whatever name."""
+    return (
+        domain == own
+        or are_similar(domain, own, holders.policy)
+        or shared_holder(holders.names_of(seen), holders.of_domain(domain)) is not None
+        or holders.is_place_of(seen, domain)
+    )
+
+
+def _is_line(name: str, table: ProviderTable) -> bool:
+    """Whether a reverse name is that of a line or a rented machine: numbers in it, or words that say so."""
+    parts = _PARTS.split(name)
+    provider = table.of_name(name)
+    return (
+        (provider is not None and provider.access)
+        or sum(part.isdecimal() for part in parts) >= _NUMBERS_OF_A_LINE
+        or not table.policy.line_parts.isdisjoint(part.rstrip("0123456789") for part in parts)
+    )
 
 
 def _domains(evidence: Iterable[Evidence], kind: EvidenceKind) -> set[str]:

@@ -92,13 +92,34 @@ def are_similar(one: str, other: str, policy: Policy) -> bool:
     return any(a == b and len(a) >= policy.shortest for a, b in pairs)
 
 
+def resembles(host: str, own: str, policy: Policy) -> bool:
+    """Whether a label of a host name begins as a registered domain does, or the other way round.
+
+    mail.carpinteria.ca.gov, carpinteriaca.gov; smtp.chehalistribe.net, chehalis-nsn.gov. Weaker than `are_similar`:
+    for the holder's other names on a machine that goes by this one already.
+    """
+    core = _core(_NO_LETTERS.sub("", own.partition(".")[0]), policy)
+    labels = (_core(_NO_LETTERS.sub("", label), policy) for label in host.split(".")[:-1])
+    return any(
+        min(len(core), len(label)) >= policy.shortest and (core.startswith(label) or label.startswith(core))
+        for label in labels
+    )
+
+
 def _core(label: str, policy: Policy) -> str:
     """A label without fillers at its ends."""
     core = label
-    for filler in (*policy.regions, *policy.fillers):
-        rest = core.removesuffix(filler)
-        core = rest if len(rest) >= policy.shortest else core
-    for filler in policy.fillers:
-        rest = core.removeprefix(filler)
-        core = rest if len(rest) >= policy.shortest else core
+    while (rest := _shorter(core, policy)) != core:
+        core = rest
     return core
+
+
+def _shorter(label: str, policy: Policy) -> str:
+    """Without one filler at each end, where enough is left."""
+    for ending in (*policy.regions, *policy.fillers):
+        rest = label.removesuffix(ending)
+        label = rest if len(rest) >= policy.shortest else label
+    for beginning in policy.fillers:
+        rest = label.removeprefix(beginning)
+        label = rest if len(rest) >= policy.shortest else label
+    return label

@@ -32,6 +32,7 @@ class Provider:
     exchanges: tuple[str, ...] = ()
     spf: tuple[str, ...] = ()
     systems: tuple[int, ...] = ()
+    networks: tuple[int, ...] = ()
     access: bool = False
     """An access line more than a service: its reverse names say whose line it is."""
 
@@ -104,6 +105,7 @@ class ProviderTable:
     _patterns: tuple[tuple[re.Pattern[str], Provider], ...]
     _spf: Mapping[str, Provider]
     _systems: Mapping[int, Provider]
+    _networks: Mapping[int, Provider]
 
     def of_name(self, name: str) -> Provider | None:
         """Whose server has this host name (lower case), by the longest domain of the table above it."""
@@ -119,6 +121,10 @@ class ProviderTable:
     def of_system(self, asn: int) -> Provider | None:
         """Whose own service all mail servers of an AS are."""
         return self._systems.get(asn)
+
+    def of_network(self, asn: int) -> Provider | None:
+        """The web hoster whose network an AS is."""
+        return self._networks.get(asn)
 
 
 def _above(name: str) -> Iterator[str]:
@@ -150,6 +156,7 @@ def read_table(content: bytes) -> ProviderTable:
         _patterns=tuple((re.compile(translate(text)), one) for one in providers for text in one.exchanges),
         _spf=_unique((include, one) for one in providers for include in one.spf),
         _systems=_unique((asn, one) for one in providers for asn in one.systems),
+        _networks=_unique((asn, one) for one in providers for asn in one.networks),
     )
 
 
