@@ -16,7 +16,7 @@ hypothesis.settings.load_profile("unhurried")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data made by others that lies beside the checkout; tests that need it are skipped without."""
     if not _SHARED_DATA.is_dir():

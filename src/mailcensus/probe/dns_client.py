@@ -54,6 +54,8 @@ class _Server:
     address: str
     port: int
     name: str
+    open: asyncio.Semaphore
+    """As many places as it may have questions to answer: more than its socket holds would be lost."""
     channels: list[Channel] = field(default_factory=list)
     turn: int = 0
     validates: bool | None = None
@@ -80,7 +82,10 @@ class DnsClient:
         places = [parse_resolver(text) for text in settings.resolvers] or [
             (address, 53) for address in resolvers_of_the_system()
         ]
-        self._servers = [_Server(address, port, _name(address, port)) for address, port in places]
+        self._servers = [
+            _Server(address, port, _name(address, port), asyncio.Semaphore(settings.in_flight))
+            for address, port in places
+        ]
         self._settings = settings
         self._run_id = run_id
         self._of_resolver = Pace(settings.queries_per_s)
@@ -172,12 +177,13 @@ class DnsClient:
         return self._servers[self._turn % len(self._servers)]
 
     async def _timed(self, server: _Server, wire: bytes) -> tuple[_Told, float]:
-        await self._of_resolver.wait(server.name)
-        if self._stopped:
-            raise asyncio.CancelledError
-        began = time.perf_counter()
-        told = await self._attempt(server, wire)
-        return told, time.perf_counter() - began
+        async with server.open:
+            await self._of_resolver.wait(server.name)
+            if self._stopped:
+                raise asyncio.CancelledError
+            began = time.perf_counter()
+            told = await self._attempt(server, wire)
+            return told, time.perf_counter() - began
 
     async def _attempt(self, server: _Server, wire: bytes) -> _Told:
         """Ask once by UDP, and by TCP where the answer does not fit."""

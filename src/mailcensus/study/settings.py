@@ -355,7 +355,10 @@ class DnsSection(_Section):
     authority_queries_per_s: PositiveFloat = Field(
         20.0, description="most questions a second about names under one registered domain"
     )
-    in_flight: PositiveInt = Field(500, description="domains that are asked about at the same time")
+    in_flight: PositiveInt = Field(
+        200,
+        description="questions that wait for their answer at the same time, at each resolver; and domains in work",
+    )
     timeout_s: PositiveFloat = Field(5.0, description="how long to wait for each reply")
     tries: Annotated[int, Field(gt=0, le=10)] = Field(
         3, description="questions sent, to one resolver after the other, before one is given up"
