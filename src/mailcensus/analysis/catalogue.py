@@ -35,9 +35,11 @@ from mailcensus.analysis import (
 )
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.mail_domains.tables import MAIL_DOMAIN_TABLES
+from mailcensus.analysis.passive.tables import PASSIVE_TABLES
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.published.compare import PublishedValueRow, compare
+from mailcensus.analysis.senders.tables import SENDER_TABLES
 from mailcensus.analysis.table_spec import TableSpec
 
 __all__ = ["TABLES", "TableSpec"]
@@ -394,7 +396,9 @@ TABLES: tuple[TableSpec, ...] = (
     ),
     *POSTURE_TABLES,
     *PROTECTION_TABLES,
+    *PASSIVE_TABLES,
     *MAIL_DOMAIN_TABLES,
+    *SENDER_TABLES,
     TableSpec(
         "published_values",
         "Published values beside ours",

@@ -78,6 +78,7 @@ SENDERS.command(epilog=example("mailcensus senders plan study", "mailcensus send
     senders.plan
 )
 SENDERS.command(epilog=example("mailcensus senders serve study"))(senders.serve)
+SENDERS.command(epilog=example("mailcensus senders report study"))(senders.report)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
     lab.serve

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailcensus.cli.options import Quiet, StudyDirectory
+from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say, waiting
 from mailcensus.study import Study, StudyError
@@ -70,3 +70,52 @@ def serve(directory: StudyDirectory) -> None:
 
     recorded = serve_experiment(study, on_ready=ready)
     say(f"{recorded} attempts recorded")
+
+
+def report(
+    directory: StudyDirectory,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FOLDER", help="Write the page and its tables there; else DIR/report/senders."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """What became of each message, so far: may be asked while the receivers run.
+
+    Prints the matrix of senders and conditions, and writes it with all tables about senders as a page. With --json the
+    rows of all tables are printed, each as {"table": ..., "row": ...}.
+    """
+    from mailcensus.analysis.senders.pivot import pivot
+    from mailcensus.analysis.senders.tables import all_tables, pivot_spec, sender_tables
+    from mailcensus.cli.json_lines import print_json
+    from mailcensus.dataset.tables import Dataset
+    from mailcensus.report.comparison_page import write_comparison
+
+    study = Study.open(directory)
+    with waiting("read the attempts", quiet=quiet):
+        tables = sender_tables(Dataset(study.data))
+    if not tables.conditions:
+        raise StudyError(f"{directory}: no experiment is planned; run: mailcensus senders plan {directory}")
+    named = all_tables(tables)
+    if as_json:
+        for spec, table in named:
+            for row in table.to_pylist():
+                print_json({"table": spec.name, "row": row})
+        return
+    row, matrix = pivot(tables.matrix)
+    print_table(matrix.column_names, (each.values() for each in matrix.to_pylist()))
+    named.insert(0, (pivot_spec(row), matrix))
+    folder = out or study.report / "senders"
+    known = sum(each.senders for each in tables.conditions)
+    sentences = [f"Of {len(tables.matrix)} messages it is known of {known} what became of them."]
+    page = write_comparison(
+        folder,
+        study.settings.study.name,
+        sentences,
+        [spec for spec, _ in named],
+        {spec.name: table for spec, table in named},
+    )
+    say(str(page))

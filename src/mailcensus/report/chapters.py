@@ -178,6 +178,16 @@ CHAPTERS = (
             *("software", "ssh_offers", "published_values"),
         ),
     ),
+    ChapterSpec(
+        "senders",
+        "How senders behave",
+        "Receivers of our own with one thing wrong each, and what every sender did about it: encrypted, in the clear, "
+        "put off, given back. Silence counts only where the receivers were up.",
+        (
+            *("sender_conditions_summary", "sender_matrix", "sender_capabilities", "sender_recommendations"),
+            *("sender_published", "sender_reports", "sender_unmatched"),
+        ),
+    ),
 )
 OTHERS = ChapterSpec("more", "More tables", "Tables that belong to no chapter of their own.", ())
 """Where a table stands that no chapter names."""
@@ -210,6 +220,27 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "clusters": (
         *("cluster", "hosts", "machines", "ases", "countries", "kind", "keys", "ssh_keys", "tls_keys"),
         *("services", "first_ip", "largest_key_hosts", "wildcard_certificates", "common_names"),
+    ),
+    "sender_matrix": (
+        *(
+            "sender",
+            "condition",
+            "verdict",
+            "should",
+            "careful",
+            "attempts",
+            "fell_back",
+            "delivered_after_s",
+        ),
+        *("versions", "alerts"),
+    ),
+    "sender_capabilities": (
+        *("sender", "connections", "addresses", "domains", "lowest_version", "highest_version", "suites"),
+        *("weak_suites", "groups", "post_quantum", "sni_share", "ja4"),
+    ),
+    "sender_conditions_summary": (
+        *("condition", "title", "should", "senders", "delivered_encrypted", "delivered_clear", "kept_back"),
+        *("clear_share", "careful_share", "undecided", "went_on"),
     ),
     "cause_summary": (
         *("reading", "meaning", "clusters", "hosts", "share", "share_of_sharing", "machines", "keys"),

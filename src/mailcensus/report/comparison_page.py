@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mailcensus.analysis.comparison import ComparisonSpec
+from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.report.csv_files import write_table
 from mailcensus.report.pages import Pages
 from mailcensus.report.table_view import analysis_view
@@ -22,7 +23,7 @@ def write_comparison(
     folder: Path,
     title: str,
     sentences: Sequence[str],
-    specs: Sequence[ComparisonSpec],
+    specs: Sequence[ComparisonSpec | TableSpec],
     tables: Mapping[str, pa.Table],
     *,
     graphs: Mapping[str, str] | None = None,
@@ -51,7 +52,7 @@ def _write(
     folder: Path,
     title: str,
     sentences: Sequence[str],
-    specs: Sequence[ComparisonSpec],
+    specs: Sequence[ComparisonSpec | TableSpec],
     tables: Mapping[str, pa.Table],
     graphs: Mapping[str, str],
 ) -> Path:

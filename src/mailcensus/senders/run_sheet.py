@@ -57,13 +57,12 @@ def write_sheet(study: Study, plan: Plan) -> None:
         raise StageFailed(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def read_sheet(study: Study) -> Mapping[str, Noted]:
-    """What was noted, by token; times without a zone are UTC.
+def read_sheet(path: Path) -> Mapping[str, Noted]:
+    """What was noted, by token; times without a zone are UTC. Nothing where there is no sheet.
 
     Raises:
         StudyError: it cannot be read; line, column and how to mend it.
     """
-    path = sheet_file(study)
     return {
         row["token"]: Noted(_time(path, line, row, "sent_at"), _time(path, line, row, "bounced_at"))
         for line, row in enumerate(_rows(path), 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,9 +25,9 @@ class WatchFile:
         Raises:
             StageFailed: the disk refuses.
         """
-        self._path = data / "sender-watch.json"
+        self._path = watch_path(data)
         self._parts = PartWriter(data, "sender_watches", SenderWatch)
-        left = self._left()
+        left = current_watch(data)
         if left is not None:
             self._parts.write([replace(left, crashed=True)])
         self._watch = SenderWatch(run_id=run_id, started_at=now, ended_at=now)
@@ -54,14 +53,15 @@ class WatchFile:
         except OSError as error:
             raise StageFailed(f"{self._path}: cannot be written: {error.strerror or error}") from error
 
-    def _left(self) -> SenderWatch | None:
-        try:
-            return _WATCH.validate_python(json.loads(self._path.read_bytes()), strict=False)
-        except FileNotFoundError:
-            return None
-        except (
-            OSError,
-            ValueError,
-            ValidationError,
-        ):  # half a file says nothing: that time is not known to be watched
-            return None
+
+def watch_path(data: Path) -> Path:
+    """Where the sign of life is."""
+    return data / "sender-watch.json"
+
+
+def current_watch(data: Path) -> SenderWatch | None:
+    """The time that is not over yet, or that a crash ended; None: there is none."""
+    try:
+        return _WATCH.validate_json(watch_path(data).read_bytes())
+    except (OSError, ValidationError):  # half a file says nothing: that time is not known to be watched
+        return None

@@ -1,0 +1,1 @@
+"""How senders behave: what became of each message, what senders can do, and what that means."""
