@@ -36,6 +36,7 @@ from mailcensus.analysis import (
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.mail_domains.tables import MAIL_DOMAIN_TABLES
 from mailcensus.analysis.passive.tables import PASSIVE_TABLES
+from mailcensus.analysis.passive.tables import PASSIVE_TABLES
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.published.compare import PublishedValueRow, compare
@@ -396,6 +397,7 @@ TABLES: tuple[TableSpec, ...] = (
     ),
     *POSTURE_TABLES,
     *PROTECTION_TABLES,
+    *PASSIVE_TABLES,
     *PASSIVE_TABLES,
     *MAIL_DOMAIN_TABLES,
     *SENDER_TABLES,
