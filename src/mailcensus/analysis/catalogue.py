@@ -36,7 +36,6 @@ from mailcensus.analysis import (
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.mail_domains.tables import MAIL_DOMAIN_TABLES
 from mailcensus.analysis.passive.tables import PASSIVE_TABLES
-from mailcensus.analysis.passive.tables import PASSIVE_TABLES
 from mailcensus.analysis.posture.tables import POSTURE_TABLES
 from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.published.compare import PublishedValueRow, compare
@@ -397,7 +396,6 @@ TABLES: tuple[TableSpec, ...] = (
     ),
     *POSTURE_TABLES,
     *PROTECTION_TABLES,
-    *PASSIVE_TABLES,
     *PASSIVE_TABLES,
     *MAIL_DOMAIN_TABLES,
     *SENDER_TABLES,
