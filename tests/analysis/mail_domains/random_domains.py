@@ -266,7 +266,8 @@ def _host(random: Random, run_id: str, ip: str) -> Host:
     place = random.choice(PLACES[country])
     asn = random.choice((8075, 15169, 64500, None))
     return Host(
-        run_id=run_id, ip=ip, looked_up_at=NOW, country=country, asn=asn, as_org=None if asn is None else f"Organisation {asn}",
+        run_id=run_id, ip=ip, looked_up_at=NOW, country=country, asn=asn,
+        as_org=None if asn is None else f"Organisation {asn}",
         region=country and f"Region of {country}", city=None if place is None else f"City {place[0]}",
         latitude=None if place is None else place[0], longitude=None if place is None else place[1],
         anycast=random.choice((True, False, False, None)),

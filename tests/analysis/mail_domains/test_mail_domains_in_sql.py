@@ -153,6 +153,14 @@ QUERIES: dict[str, tuple[str, str]] = {
         LEFT JOIN (SELECT "group", count(DISTINCT domain) AS k FROM {SERVERS} WHERE country IS NOT NULL GROUP BY ALL)
             USING ("group")""",
     ),
+    "mail_abroad": (
+        "group domains any_abroad any_share first_abroad only_abroad only_share countries locations",
+        f"""SELECT "group", count(DISTINCT domain) AS d, count(DISTINCT domain) FILTER (country <> 'US') AS a, a / d,
+        count(DISTINCT domain) FILTER (country <> 'US' AND rank = 1), count(DISTINCT domain) FILTER (kind) AS o, o / d,
+        list_sort(list(DISTINCT country) FILTER (country <> 'US')), count(DISTINCT location) FILTER (country <> 'US')
+        FROM {SERVERS} LEFT JOIN (SELECT domain, bool_and(country <> 'US') AS kind FROM srv GROUP BY ALL) USING (domain)
+        WHERE country IS NOT NULL GROUP BY "group" """,
+    ),
     "server_locations": (
         "group latitude longitude city region country foreign addresses exchanges domains domains_located share only "
         "best_rank",
@@ -333,9 +341,10 @@ def asked(
 
 
 def plain(value: object) -> object:
-    return (
-        round(float(value), 9) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-    )
+    if isinstance(value, list):
+        return tuple(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return round(float(value), 9) if is_number else value  # type: ignore[arg-type]
 
 
 def test_every_table_has_its_query() -> None:

@@ -55,6 +55,23 @@ class ServerLocationRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailAbroadRow:
+    """How much of the mail of a group goes abroad."""
+
+    group: Group
+    domains: Annotated[int, Column("domains with a server whose country is known")]
+    any_abroad: Annotated[int, Column("of these: a server is in another country than home_country")]
+    any_share: Annotated[float | None, Column("any_abroad / domains")]
+    first_abroad: Annotated[
+        int, Column("of these: a server of an exchange that is tried first is in another country")
+    ]
+    only_abroad: Annotated[int, Column("of these: every server is, as far as is known")]
+    only_share: Annotated[float | None, Column("only_abroad / domains")]
+    countries: Annotated[tuple[str, ...], Column("the other countries, by alphabet")]
+    locations: Annotated[int, Column("different locations there, of addresses that are not anycast")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnycastRow:
     """How much of the mail of a group goes to anycast addresses."""
 
@@ -123,6 +140,34 @@ def server_locations(evidence: Evidence) -> ibis.Table:
     return in_group_order(
         evidence, counts, counts.domains.desc(), counts.addresses.desc(), counts.latitude, counts.longitude
     )
+
+
+def mail_abroad(evidence: Evidence) -> ibis.Table:
+    """Domains whose mail goes to servers abroad.
+
+    Returns:
+        One row per group with a server whose country is known; none where the study names no home country.
+    """
+    placed = _placed(evidence)
+    rows = placed.mutate(foreign=_foreign(evidence, placed)).filter(lambda t: t.foreign.notnull())
+    each = rows.group_by("group", "domain").agg(
+        any=rows.foreign.any(), every=rows.foreign.all(), first=(rows.foreign & (rows["rank"] == 1)).any()
+    )
+    counts = each.group_by("group").agg(
+        domains=each.count(), any_abroad=each["any"].sum(), first_abroad=each["first"].sum(),
+        only_abroad=each.every.sum(),
+    )  # fmt: skip
+    where = rows.group_by("group").agg(
+        countries=rows.country.collect(where=rows.foreign, distinct=True),
+        locations=rows.location.nunique(where=rows.foreign),
+    )
+    counts = counts.join(where, "group")
+    counts = counts.mutate(
+        any_share=share(counts.any_abroad, counts.domains),
+        only_share=share(counts.only_abroad, counts.domains),
+        countries=counts.countries.fill_null(ibis.literal([], "array<string>")).sort(),
+    )
+    return in_group_order(evidence, counts)
 
 
 def anycast_use(evidence: Evidence) -> ibis.Table:

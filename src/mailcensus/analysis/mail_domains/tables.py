@@ -75,6 +75,14 @@ MAIL_DOMAIN_TABLES: tuple[TableSpec, ...] = (
         places.server_countries,
     ),
     _table(
+        "mail_abroad",
+        "Mail that goes abroad",
+        "Domains with servers in other countries than domains.home_country. Shares are of the group's domains with a "
+        "server whose country is known. (Hayes 2024, mail server locations)",
+        places.MailAbroadRow,
+        places.mail_abroad,
+    ),
+    _table(
         "server_locations",
         "Locations of servers",
         "A location is a pair of coordinates, as the database has it; anycast addresses have none. Shares are of the "

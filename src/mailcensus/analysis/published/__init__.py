@@ -1,4 +1,4 @@
-"""What others published, to stand beside our rows: `values.toml` holds the values, each with its source.
+"""What others published, to stand beside our rows: the TOML files hold the values, each with its source.
 
 A value belongs to the rows of a table in which the columns of `row` have these values, and is to be compared with
 the column `column`; shares are shares (0.31, not 31), so that both are of one unit. Only what the paper says in so
@@ -23,6 +23,8 @@ Published = Annotated[
     Column("what was published for this row; `published_values` says of which column; null: nothing"),
 ]
 Source = Annotated[str | None, Column("who published it, where; null: nobody")]
+
+_FILES = ("values.toml", "where_is_your_mail.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +55,10 @@ class PublishedValue:
 
 @cache
 def published_values() -> tuple[PublishedValue, ...]:
-    """Every value, in the order of the file."""
-    text = (files("mailcensus.analysis.published") / "values.toml").read_text("utf-8")
-    return tuple(PublishedValue(**row) for row in tomllib.loads(text)["value"])
+    """Every value, in the order of the files."""
+    folder = files("mailcensus.analysis.published")
+    texts = [(folder / name).read_text("utf-8") for name in _FILES]
+    return tuple(PublishedValue(**row) for text in texts for row in tomllib.loads(text)["value"])
 
 
 def beside(rows: ibis.Table, table: str) -> ibis.Table:

@@ -30,10 +30,10 @@ class PublishedValueRow:
 
 
 def compare(evidence: Evidence, specs: Iterable[TableSpec]) -> ibis.Table:
-    """Every published value beside ours, in the order of the data file."""
+    """Published values beside ours, in the order of the data files; those of tables that have any row here."""
     wanted = {value.table for value in published_values()}
     tables = {spec.name: rows_of(spec, evidence).to_pylist() for spec in specs if spec.name in wanted}
-    rows = [_row(value, tables[value.table]) for value in published_values()]
+    rows = [_row(value, tables[value.table]) for value in published_values() if tables[value.table]]
     return ibis.memtable(pa.Table.from_pylist(rows, schema=schema_of(PublishedValueRow)))
 
 
