@@ -170,6 +170,31 @@ CHAPTERS = (
         ("auth_plain_text", "auth_mechanisms", "auth_combinations", "starttls_stripping"),
     ),
     ChapterSpec(
+        "passive",
+        "What clients really negotiate",
+        "Connections that others made, out of captures and logs. They say what users meet, weighted by how often they "
+        "meet it; a scan says what servers would do. Servers and connections are counted apart, and what TLS hides "
+        "stays unknown: from version 1.3 on, that is certificates and OCSP responses too.",
+        (
+            *(
+                "passive_sources",
+                "passive_services",
+                "passive_set_aside",
+                "passive_starttls",
+                "passive_versions",
+            ),
+            *("passive_cipher_classes", "passive_groups", "passive_chain_statuses"),
+            *(
+                "passive_duplicate_certificates",
+                "passive_stapling",
+                "passive_alpn",
+                "passive_auth_mechanisms",
+            ),
+            *("passive_auth_combinations", "passive_plain_text", "client_offers", "client_fingerprints"),
+            "passive_beside_scan",
+        ),
+    ),
+    ChapterSpec(
         "software",
         "Software and hygiene",
         "What servers say they run, and how well it is kept.",
@@ -266,6 +291,48 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
     "cross_protocol": (
         *("spki_sha256", "reading", "ssh_hosts", "tls_hosts", "both_hosts", "services", "algorithm", "bits"),
         "common_names",
+    ),
+    "passive_services": (
+        *(
+            "service",
+            "port",
+            "connections",
+            "servers",
+            "tls_share",
+            "tls_servers",
+            "set_aside",
+            "cut",
+            "midway",
+        ),
+        *("published", "source"),
+    ),
+    "passive_starttls": (
+        *(
+            "service",
+            "port",
+            "servers",
+            "servers_supporting",
+            "servers_share",
+            "connections",
+            "offered_share",
+        ),
+        *("upgrade_known", "upgraded", "upgraded_share", "published", "source"),
+    ),
+    "passive_beside_scan": (
+        *(
+            "service",
+            "port",
+            "servers",
+            "servers_asked",
+            "connections",
+            "connections_asked_share",
+            "scan_hosts",
+        ),
+        *("used_share", "version_known", "version_same", "version_lower", "leaf_known", "leaf_same_share"),
+    ),
+    "passive_plain_text": (
+        *("service", "port", "login_known_servers", "login_disabled_server_share", "login_known"),
+        *("login_disabled_share", "not_upgraded", "logged_in", "plain", "plain_share", "published", "source"),
     ),
     "cross_protocol_hosts": ("ip", "spki_sha256", "services"),
 }

@@ -47,6 +47,19 @@ FIGURES: Mapping[str, FigureSpec] = {
     "chain_statuses": FigureSpec(
         "Chains by the first thing wrong, as shares of the chains judged.", bars.chain_statuses
     ),
+    "passive_versions": FigureSpec(
+        "TLS versions that clients and servers agreed on, as shares of the connections of the service.",
+        bars.passive_versions,
+    ),
+    "passive_cipher_classes": FigureSpec(
+        "Classes of the suites agreed on, as shares of the connections whose suite is known.",
+        bars.passive_cipher_classes,
+    ),
+    "passive_chain_statuses": FigureSpec(
+        "Chains that users met by their verdict, as shares of connections and of servers. A server that showed several "
+        "counts for each, so its bar may be longer than 100 %.",
+        bars.passive_chain_statuses,
+    ),
     "cause_summary": FigureSpec("Hosts in clusters by the reading of why they share.", bars.cause_summary),
     "key_findings": FigureSpec("Keys by kind of finding.", bars.key_findings),
     "canary_record": FigureSpec(

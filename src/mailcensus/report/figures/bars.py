@@ -38,6 +38,36 @@ def chain_statuses(table: pa.Table) -> Figure | None:
     )
 
 
+def passive_versions(table: pa.Table) -> Figure | None:
+    """Versions agreed on, by service, of connections (Holz 2016, table IV, passive)."""
+    return _stacked(_of_connections(table), "version", "share of connections with TLS established")
+
+
+def passive_cipher_classes(table: pa.Table) -> Figure | None:
+    """Classes of suites agreed on, by service, of connections (Holz 2016, figure 3)."""
+    return _stacked(_of_connections(table), "cipher_class", "share of connections whose suite is known")
+
+
+def passive_chain_statuses(table: pa.Table) -> Figure | None:
+    """Verdicts of the first judge, by service: a bar of connections and one of servers (Holz 2016, figure 5)."""
+    judge = table["judge"][0].as_py()
+    rows = [row for row in table.to_pylist() if row["judge"] == judge]
+    each = [
+        row | {"service": f"{row['service']}, {whose}s", "share": row[f"{whose}_share"]}
+        for service in dict.fromkeys(row["service"] for row in rows)
+        for whose in ("connection", "server")
+        for row in rows
+        if row["service"] == service
+    ]
+    figure = _stacked(each, "status", f"share of those judged ({judge}); servers may show several")
+    if figure is not None:
+        ends: dict[str, float] = {}
+        for row in each:
+            ends[row["service"]] = ends.get(row["service"], 0.0) + (row["share"] or 0.0)
+        figure.axes[0].set_xlim(0, max(1.0, *ends.values()))
+    return figure
+
+
 def cause_summary(table: pa.Table) -> Figure | None:
     """Hosts in clusters, by the reading of why they share."""
     rows = [row for row in table.to_pylist() if row["hosts"]]
@@ -80,6 +110,10 @@ def noise_ports(table: pa.Table) -> Figure | None:
         percent_axis(axes.xaxis)
         grid(axes, "x")
     return figure
+
+
+def _of_connections(table: pa.Table) -> _Rows:
+    return [row | {"share": row["connection_share"]} for row in table.to_pylist()]
 
 
 def _stacked(rows: _Rows, by: str, across: str) -> Figure | None:
