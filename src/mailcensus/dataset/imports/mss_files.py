@@ -163,6 +163,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str,
                     yield number, Reject(number, "not a row of this file", text)
                 else:
                     yield number, {name: fields[place].strip() for name, place in places.items()}
+        if places is None:
+            _header(path, columns, None)
     except OSError as error:
         raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from None
 
