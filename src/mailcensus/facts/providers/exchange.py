@@ -38,8 +38,8 @@ _DECIDING = (
     EvidenceKind.AS,
 )
 NO_HOST = "the MX record names no host"
-RESERVED = "the MX record names a host that cannot exist (RFC 2606, RFC 6761)"
-_RESERVED = (".invalid", ".localhost", ".local", ".test", ".example")
+RESERVED = "the MX record names a host that cannot exist (RFC 6761)"
+_RESERVED = (".invalid", ".localhost")
 
 
 @dataclass(frozen=True, slots=True)
