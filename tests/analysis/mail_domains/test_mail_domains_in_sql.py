@@ -163,14 +163,18 @@ QUERIES: dict[str, tuple[str, str]] = {
     ),
     "server_locations": (
         "group latitude longitude city region country foreign addresses exchanges domains domains_located share only "
-        "best_rank",
-        f"""SELECT "group", la, lo, c, r, y, y <> 'US', a, e, d, k, d / k, o, b FROM (SELECT "group", location,
-            min(latitude)
+        "tried_first best_rank operator",
+        f"""SELECT "group", la, lo, c, r, y, y <> 'US', a, e, d, k, d / k, o, t, b, (SELECT name FROM (
+            SELECT coalesce(provider_name, provider) AS name, count(DISTINCT domain) AS n FROM {SERVERS}
+            JOIN prov USING (domain, exchange) WHERE "group" = x."group" AND location = x.location
+            AND provider IS NOT NULL
+            GROUP BY name ORDER BY n DESC, name LIMIT 1))
+        FROM (SELECT "group", location, min(latitude)
         AS la, min(longitude) AS lo, min(city) AS c, min(region) AS r, min(country) AS y, count(DISTINCT ip) AS a,
         count(DISTINCT exchange) AS e, count(DISTINCT domain) AS d, count(DISTINCT domain) FILTER (kinds = 1) AS o,
-        min(rank) AS b FROM {SERVERS}
+        min(rank) AS b, count(DISTINCT domain) FILTER (rank = 1) AS t FROM {SERVERS}
         JOIN (SELECT domain, count(DISTINCT location) AS kinds FROM srv GROUP BY ALL) USING (domain)
-        WHERE location IS NOT NULL GROUP BY ALL)
+        WHERE location IS NOT NULL GROUP BY ALL) x
         JOIN (SELECT "group", count(DISTINCT domain) AS k FROM {SERVERS} WHERE location IS NOT NULL GROUP BY ALL)
             USING ("group")""",
     ),

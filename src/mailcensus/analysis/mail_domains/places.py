@@ -9,6 +9,7 @@ import ibis
 
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, mail_domains, share
+from mailcensus.dataset.tables import of_run
 from mailcensus.model import Column
 
 Group = Annotated[str, Column("all, or a value of the column of the list by which domains are grouped")]
@@ -51,7 +52,12 @@ class ServerLocationRow:
     domains_located: Annotated[int, Column("domains of the group with a server whose location is known")]
     share: Annotated[float | None, Column("domains / domains_located")]
     only: Annotated[int, Column("of domains: all their servers whose location is known are there")]
+    tried_first: Annotated[int, Column("of domains: an exchange with a server there is tried first")]
     best_rank: Annotated[int, Column("lowest rank that a server there has for a domain: 1 is tried first")]
+    operator: Annotated[
+        str | None,
+        Column("provider that serves most domains there, of those known; of equals the first by alphabet"),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +137,10 @@ def server_locations(evidence: Evidence) -> ibis.Table:
         region=rows.region.min(), country=rows.country.min(), addresses=rows.ip.nunique(),
         exchanges=rows.exchange.nunique(), domains=rows.domain.nunique(),
         only=rows.domain.nunique(where=rows.locations == 1), best_rank=rows["rank"].min(),
+        tried_first=rows.domain.nunique(where=rows["rank"] == 1),
     )  # fmt: skip
+    counts = counts.left_join(_operators(evidence, rows), ["group", "location"])
+    counts = counts.drop("group_right", "location_right")
     located = places.group_by("group").agg(domains_located=places.count())
     counts = counts.join(located, "group")
     counts = counts.mutate(
@@ -203,6 +212,20 @@ def _placed(evidence: Evidence) -> ibis.Table:
     """Every server of every domain with its facts, once per group."""
     mail = mail_domains(evidence)
     return grouped(evidence, mail.servers.join(mail.addresses, "ip"))
+
+
+def _operators(evidence: Evidence, rows: ibis.Table) -> ibis.Table:
+    """group, location, operator: who serves most domains there."""
+    found = of_run(evidence.dataset.table("mx_providers"), evidence.run_id)
+    named = found.group_by("domain", "exchange").agg(
+        operator=ibis.coalesce(found.provider_name, found.provider).min()
+    )
+    each = rows.select("group", "location", "domain", "exchange").join(named, ["domain", "exchange"])
+    counts = each.filter(each.operator.notnull()).group_by("group", "location", "operator")
+    sizes = counts.agg(size=each.domain.nunique())
+    order = [sizes["size"].desc(), sizes.operator]
+    place = ibis.row_number().over(group_by=["group", "location"], order_by=order)
+    return sizes.mutate(place=place).filter(ibis._.place == 0).select("group", "location", "operator")
 
 
 def _foreign(evidence: Evidence, rows: ibis.Table) -> ibis.Value:
