@@ -30,7 +30,7 @@ def test_rows_of_one_connection_make_one_flow(tmp_path: Path) -> None:
              "smtp.log": text_log("smtp", [SMTP]), "x509.log": text_log("x509", [x509])}  # fmt: skip
     read, flows = take(tmp_path, files)
     (flow,) = flows
-    assert (read.flows, read.repeated) == (1, 0)
+    assert (read.flows, read.files[-1].repeated_in_set) == (1, 0)
     wanted = {
         "service": "smtp", "protocol": "smtp", "tls_mode": "starttls", "upgraded": True, "established": True,
         "starttls_accepted": True, "starttls_offered": None, "duration_ms": 2500.0, "bytes_from_client": 10,
@@ -181,7 +181,7 @@ def test_what_a_log_does_not_say_is_unknown(tmp_path: Path) -> None:
 def test_a_connection_told_twice_is_one_flow(tmp_path: Path) -> None:
     log = text_log("ssl", [SSL])
     read, flows = take(tmp_path, {"a/ssl.log": log, "b/ssl.log": log})
-    assert (len(flows), read.repeated) == (1, 1)
+    assert (len(flows), read.files[-1].repeated_in_set) == (1, 1)
     assert sorted(file.source for file in read.files) == ["a/ssl.log", "b/ssl.log"]
 
 
@@ -189,7 +189,7 @@ def test_connections_of_the_same_uid_and_other_addresses_are_two(tmp_path: Path)
     rows = [SSL, SSL | {"id.resp_h": "2001:DB8::1"}, SSL | {"id.resp_h": "1.2.3.4:5:6"}]
     read, flows = take(tmp_path, {"ssl.log": text_log("ssl", rows)})
     assert sorted(flow["ip"] for flow in flows) == ["192.0.2.1", "2001:db8::1"]
-    assert read.no_address + read.files[0].bad == 1
+    assert read.files[0].no_address_in_set + read.files[0].bad == 1
 
 
 def test_clients_that_are_dropped_are_nowhere_in_the_dataset(tmp_path: Path) -> None:

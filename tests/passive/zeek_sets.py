@@ -6,7 +6,14 @@ from typing import Any
 
 import duckdb
 
-from mailcensus.passive.zeek import ClientNames, SetRead, take_zeek_logs, zeek_file
+from mailcensus.dataset.parts import PartWriter
+from mailcensus.model import Flow
+from mailcensus.passive.zeek.addresses import ClientNames
+from mailcensus.passive.zeek.beside import write_beside
+from mailcensus.passive.zeek.reading import SetRead, ZeekLogs
+from mailcensus.passive.zeek.sniffing import zeek_file
+from mailcensus.passive.zeek.store import Store
+from mailcensus.wire.services import SERVICES
 
 RUN = "2026-11-22T01-02-03Z-0000"
 KEEP = ClientNames(lambda text: text, ports=True)
@@ -50,9 +57,19 @@ def take_paths(
     directory: Path, paths: list[Path], clients: ClientNames = KEEP
 ) -> tuple[SetRead, list[dict[str, Any]]]:
     """Read these files, those that are logs."""
-    found = [file for path in paths if (file := zeek_file(path)) is not None]
-    read = take_zeek_logs(directory / "data", RUN, found, clients, "keep")
-    return read, records(directory, "flows", "uid, port")
+    data = directory / "data"
+    with Store(data, {service.port: service for service in SERVICES}) as store:
+        logs = ZeekLogs(store, data / "rejects", lambda _: None)
+        for path in paths:
+            if (file := zeek_file(path)) is not None:
+                logs.take(
+                    file, f"{path.parent.name}/{path.name}" if path.parent.name != "logs" else path.name
+                )
+        writer = PartWriter(data, "flows", Flow)
+        for table in logs.flows(RUN, clients):
+            writer.write_table(table)
+        write_beside(store.connection, data, RUN)
+    return logs.read, records(directory, "flows", "uid, port")
 
 
 def records(directory: Path, table: str, order: str) -> list[dict[str, Any]]:

@@ -33,6 +33,7 @@ from mailcensus.passive.captures.reading import CaptureRead, Captures
 from mailcensus.passive.captures.records import flow_of, time_of
 from mailcensus.passive.clients import ClientPolicy, Clients, open_clients
 from mailcensus.passive.zeek.addresses import ClientNames
+from mailcensus.passive.zeek.beside import write_beside
 from mailcensus.passive.zeek.reading import FileRead, ZeekLogs
 from mailcensus.passive.zeek.sniffing import ZeekFile, zeek_file
 from mailcensus.passive.zeek.store import Store
@@ -187,7 +188,7 @@ class _Run:
         """Read Zeek's logs as one set."""
         if not logs:
             return
-        with Store(self._study.data) as store:
+        with Store(self._study.data, self._services) as store:
             zeek = ZeekLogs(store, self._study.data / "rejects", lambda _: self._on_progress(self.heard))
             for log, name in logs:
                 zeek.take(log, name)
@@ -196,6 +197,7 @@ class _Run:
                 self._flow_parts.write_table(table)
                 self.heard.flows += len(table)
                 self._on_progress(self.heard)
+            write_beside(store.connection, self._study.data, self.heard.run_id)
             self.heard.rows += sum(read.rows for read in zeek.read.files)
             self.heard.sources += [self._source_of_log(read) for read in zeek.read.files]
 
@@ -274,6 +276,7 @@ class _Run:
 
     def _source_of_log(self, read: FileRead) -> FlowSource:
         counts = {"passed_over": read.passed_over, "bad_rows": read.bad}
+        counts |= {"repeated_in_set": read.repeated_in_set, "no_address_in_set": read.no_address_in_set}
         return FlowSource(
             run_id=self.heard.run_id,
             reader=FlowReader.ZEEK,

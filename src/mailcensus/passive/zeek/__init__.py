@@ -5,10 +5,3 @@ Arrow tables of them (every column a text, or as JSON has it), `store` gives the
 DuckDB, out of memory where they are many, and `join` makes one flow of the rows that tell of one connection. Nothing
 goes line by line but blocks with a bad row.
 """
-
-from mailcensus.passive.zeek.addresses import ClientNames
-from mailcensus.passive.zeek.intake import take_zeek_logs
-from mailcensus.passive.zeek.reading import SetRead
-from mailcensus.passive.zeek.sniffing import ZeekFile, zeek_file
-
-__all__ = ["ClientNames", "SetRead", "ZeekFile", "take_zeek_logs", "zeek_file"]

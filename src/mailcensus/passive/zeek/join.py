@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mailcensus.model import Flow, schema_of
 from mailcensus.passive.zeek import names
-from mailcensus.wire.services import SERVICES
+from mailcensus.wire.services import Service
 
 _CONNECTIONS = ("conn", "ssl", "smtp", "pop3", "imap", "ssh")
 _DIALOGUES = ("smtp", "pop3", "imap", "irc", "xmpp")
@@ -23,16 +23,17 @@ _TLS_1_3 = 0x0304
 _SHA256 = "[0-9a-f]{64}"
 
 
-def prepare(connection: Any, read: frozenset[str]) -> int:
+def prepare(connection: Any, read: frozenset[str], on: Mapping[int, Service]) -> int:
     """Make the views that `FLOWS` reads; gives the number of rows that tell of a connection once more.
 
     Args:
         connection: with a table for each log.
         read: the logs that any row was of.
+        on: services by their ports.
     """
     for name, table in (
         ("versions", names.versions()), ("suites", names.suites()), ("kinds", names.sslv2_ciphers()),
-        ("named_groups", names.groups()), ("services", _services()),
+        ("named_groups", names.groups()), ("services", _services(on)),
     ):  # fmt: skip
         connection.register(f"{name}_given", table)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {name}_given")
@@ -73,13 +74,13 @@ def _types(connection: Any) -> Mapping[str, str]:
     return types
 
 
-def _services() -> pa.Table:
+def _services(on: Mapping[int, Service]) -> pa.Table:
     return pa.table(
         {
-            "port": pa.array([service.port for service in SERVICES], pa.int64()),
-            "service": [service.name for service in SERVICES],
-            "protocol": [service.protocol for service in SERVICES],
-            "mode": [str(service.tls_mode) for service in SERVICES],
+            "port": pa.array(on, pa.int64()),
+            "service": [service.name for service in on.values()],
+            "protocol": [service.protocol for service in on.values()],
+            "mode": [str(service.tls_mode) for service in on.values()],
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -40,6 +40,10 @@ class FileRead:
     first_at: datetime | None = None
     last_at: datetime | None = None
     error: str | None = None
+    repeated_in_set: int = 0
+    """Of the last file: rows of the whole set that tell once more of a connection that the same log has told of."""
+    no_address_in_set: int = 0
+    """Of the last file: connections of the whole set whose server's address is none."""
 
 
 @dataclass(slots=True)
@@ -48,10 +52,6 @@ class SetRead:
 
     files: list[FileRead] = field(default_factory=list)
     flows: int = 0
-    repeated: int = 0
-    """Rows that tell once more of a connection that the same log has already told of."""
-    no_address: int = 0
-    """Connections whose server's address is none."""
 
 
 class ZeekLogs:
@@ -61,6 +61,7 @@ class ZeekLogs:
         """Begin.
 
         Args:
+            store: knows on which ports services are.
             rejects: folder where places of bad rows are kept.
             on_progress: told the counts so far, some times a second.
         """
@@ -92,8 +93,10 @@ class ZeekLogs:
     def flows(self, run_id: str, clients: ClientNames) -> Iterator[pa.Table]:
         """All flows, as tables with the columns of `flows`. Once, when every file was taken."""
         connection = self._store.connection
-        self.read.repeated = prepare(connection, frozenset(self._logs))
-        self.read.no_address = name_addresses(connection, clients)
+        repeated = prepare(connection, frozenset(self._logs), self._store.services)
+        no_address = name_addresses(connection, clients)
+        if self.read.files:
+            self.read.files[-1].repeated_in_set, self.read.files[-1].no_address_in_set = repeated, no_address
         connection.register(
             "sources_given",
             pa.table(
@@ -102,6 +105,7 @@ class ZeekLogs:
             ),
         )
         connection.execute("CREATE OR REPLACE TEMP TABLE sources AS SELECT * FROM sources_given")
+        self._tell_times()
         by_name = {file.source: file for file in self.read.files}
         for batch in flows(connection, run_id, _BATCH):
             table = as_record(batch, Flow)
@@ -110,6 +114,15 @@ class ZeekLogs:
             self.read.flows += len(table)
             self._on_progress(self.read)
             yield table
+
+    def _tell_times(self) -> None:
+        for log in self._logs:
+            times = f"SELECT source, min(ts), max(ts) FROM {log} GROUP BY source"
+            for number, *ends in self._store.connection.execute(times).fetchall():
+                file = self.read.files[number]
+                known = [time for time in (file.first_at, file.last_at) if time is not None]
+                known += [time.replace(tzinfo=UTC) for time in ends]
+                file.first_at, file.last_at = min(known), max(known)
 
     def _take_block(
         self, file: ZeekFile, block: Block, number: int, read: FileRead, rejects: Rejects

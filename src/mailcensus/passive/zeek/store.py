@@ -6,7 +6,7 @@ Connections of one log are looked up by another's: a set of a day may have more 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 from mailcensus.passive.zeek.log_kinds import LOGS, Kind, LogKind
 from mailcensus.passive.zeek.rejects import BadRow
 from mailcensus.passive.zeek.text_log import LINE, Header
-from mailcensus.wire.services import SERVICES
+from mailcensus.wire.services import Service
 
 MEMORY = "1GB"
 _TYPES = {Kind.TEXT: "VARCHAR", Kind.BOOL: "BOOLEAN", Kind.COUNT: "BIGINT", Kind.TIME: "TIMESTAMP",
@@ -50,10 +50,13 @@ class Store:
 
     Attributes:
         connection: the DuckDB connection; a table for each log, named as it is.
+        services: by their ports.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, services: Mapping[int, Service]) -> None:
         """Open one in a folder, which is the dataset's: logs are as big as it is."""
+        self.services = services
+        self._wanted = _wanted(services)
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(prefix=".zeek-", dir=folder)
         self.connection: Any = duckdb.connect(str(Path(self._folder.name) / "rows.duckdb"))
@@ -91,7 +94,7 @@ class Store:
             return Taken(0, 0, [])
         self.connection.register("piece", rows)
         typed = f"SELECT {LINE}, {_typed(log, rows.schema, header)} FROM piece"
-        wanted = f"({_sound(log)}) AND ({_WANTED.get(log.path, 'true')})"
+        wanted = f"({_sound(log)}) AND ({self._wanted.get(log.path, 'true')})"
         columns = ", ".join(f'"{name}"' for name in log.fields)
         inserted = self.connection.execute(
             f"INSERT INTO {log.path} SELECT {source}, {_key(log)}, {columns} FROM ({typed}) WHERE {wanted}"
@@ -107,14 +110,15 @@ class Store:
         return taken
 
 
-_PORTS_ASKED = ", ".join(str(service.port) for service in SERVICES)
-_WANTED = {
-    "conn": f"""coalesce(proto, 'tcp') = 'tcp' AND ("id.resp_p" IN ({_PORTS_ASKED})
-        OR coalesce(regexp_matches(service, '(^|,)({_SPOKEN})(,|$)'), false))""",
-    "ssl": "coalesce(version, '') NOT LIKE 'DTLS%'",
-    "known_services": "coalesce(port_proto, 'tcp') = 'tcp'",
-}
-"""What is kept of a log, where that is not all of it. TLS over datagrams (DTLS) is no connection of ours."""
+def _wanted(services: Mapping[int, Service]) -> Mapping[str, str]:
+    """What is kept of a log, where that is not all of it. TLS over datagrams (DTLS) is no connection of ours."""
+    ports = ", ".join(map(str, services))
+    return {
+        "conn": f"""coalesce(proto, 'tcp') = 'tcp' AND ("id.resp_p" IN ({ports})
+            OR coalesce(regexp_matches(service, '(^|,)({_SPOKEN})(,|$)'), false))""",
+        "ssl": "coalesce(version, '') NOT LIKE 'DTLS%'",
+        "known_services": "coalesce(port_proto, 'tcp') = 'tcp'",
+    }
 
 
 def _create(log: LogKind) -> str:
