@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,9 @@ import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 import pytest
 from hypothesis import given
@@ -222,3 +226,68 @@ def test_a_name_that_dns_cannot_hold_does_not_exist(name: str) -> None:
 @given(st.binary(min_size=12, max_size=200))
 def test_any_bytes_have_a_reading(wire: bytes) -> None:
     assert read_answer(wire).state in AnswerState
+
+
+LABELS = st.text(alphabet="abXY09-_", min_size=1, max_size=12)
+HOSTS = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
+DATA = {
+    "MX": st.tuples(st.integers(0, 65_535), HOSTS).map(lambda mx: f"{mx[0]} {mx[1]}."),
+    "A": st.ip_addresses(v=4).map(str),
+    "AAAA": st.ip_addresses(v=6).map(str),
+    "TXT": st.text(alphabet="ab;= é", min_size=1, max_size=20).map(lambda text: f'"{text}"'),
+    "NS": HOSTS.map(lambda name: f"{name}."),
+    "CAA": st.just('0 issue "ca.example"'),
+    "TLSA": st.binary(min_size=32, max_size=32).map(lambda data: f"3 1 1 {data.hex()}"),
+}
+
+
+@given(
+    data=st.data(),
+    kind=st.sampled_from(list(DATA)),
+    names=st.lists(HOSTS, min_size=1, max_size=3, unique=True),
+)
+def test_messages_are_read_as_dnspython_reads_them(data: st.DataObject, kind: str, names: list[str]) -> None:
+    names = list({name.lower(): name for name in names}.values())
+    query = dns.message.make_query(f"{names[0]}.", kind)
+    response = dns.message.make_response(query)
+    for alias, target in itertools.pairwise(names):
+        response.answer.append(dns.rrset.from_text(f"{alias}.", 60, "IN", "CNAME", f"{target}."))
+    told = data.draw(st.lists(DATA[kind], max_size=5))
+    if told:
+        response.answer.append(dns.rrset.from_text(f"{names[-1]}.", 30, "IN", kind, *told))
+    oracle = dns.message.from_wire(response.to_wire())
+    assert isinstance(oracle, dns.message.QueryMessage)
+    chain = oracle.resolve_chaining()
+    read = read_answer(response.to_wire())
+    assert set(read.rdata) == ({rdata.to_text() for rdata in chain.answer} if chain.answer else set())
+    assert read.state == ("answer" if told else "nodata")
+    assert (read.canonical_name or names[0].lower()) == names[-1].lower()
+    assert read.ttl_s == (30 if told else 60 if len(names) > 1 else None)
+
+
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_a_damaged_message_has_a_reading(noise: bytes, at: int) -> None:
+    response = dns.message.make_response(dns.message.make_query("a.example.", "MX"))
+    records("10 mx.a.example.", "20 mx.b.example.")(dns.message.make_query("a.example.", "MX"), response)
+    wire = response.to_wire()
+    assert read_answer((wire[:at] + noise + wire[at + len(noise) :]).ljust(12, b"\0")).state in AnswerState
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "text"),
+    [
+        ("TLSA", b"\x03\x01\x01\xab", "3 1 1 ab"),
+        ("CAA", b"\x00\x09issue", "\\# 7 00096973737565"),
+        ("A", b"\x01", "\\# 1 01"),
+        ("MX", b"\x00\x0a\x05sp ce\x02\x2e\xff\x00", "10 sp\\032ce.\\.\\255."),
+    ],
+)
+def test_records_that_break_rules_are_kept(kind: str, data: bytes, text: str) -> None:
+    rdata = dns.rdata.GenericRdata(dns.rdataclass.IN, dns.rdatatype.from_text(kind), data)
+    query = dns.message.make_query("a.example.", kind)
+    response = dns.message.make_response(query)
+    rrset = dns.rrset.RRset(query.question[0].name, dns.rdataclass.IN, rdata.rdtype)
+    rrset.add(rdata, 60)
+    response.answer.append(rrset)
+    read = read_answer(response.to_wire())
+    assert (read.state, read.rdata) == (AnswerState.ANSWER, (text,))
