@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 
 import numpy as np
@@ -291,7 +292,8 @@ class Connections:
 
     def _end(self, name: int, connection: Connection, cut: str | None) -> None:
         del self._live[name]
-        self._held -= sum(stream.given + stream.waiting_bytes for stream in connection.streams)
+        for stream in connection.streams:
+            self._held -= stream.given + stream.waiting_bytes
         self._remember(name)
         conversation = connection.conversation
         if not conversation.done or cut == "limit":
@@ -323,3 +325,8 @@ def _ends(segments: Segments, row: int) -> tuple[tuple[str, int], tuple[str, int
     start = int(segments.ip[row]) + at
     source, target = (str(ip_address(segments.data[begin : begin + size])) for begin in (start, start + size))
     return (source, int(segments.source_port[row])), (target, int(segments.target_port[row]))
+
+
+@lru_cache(maxsize=65_536)
+def _address(packed: bytes) -> str:
+    return str(ip_address(packed))

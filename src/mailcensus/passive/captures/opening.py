@@ -82,6 +82,9 @@ class Arriving:
         """What has not been read is not wanted any more; safe in a signal handler."""
         self._stopped = True
 
+    def close(self) -> None:
+        """Nothing: the descriptor is not ours."""
+
     def readable(self) -> bool:
         """It is."""
         return True

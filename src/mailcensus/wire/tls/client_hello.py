@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from struct import unpack
 from typing import TypeVar
 
 from mailcensus.model import ClientHello
@@ -173,10 +175,11 @@ def _read(pull: Callable[[bytes], _Read], body: bytes | None) -> _Read | None:
         return None
 
 
+@lru_cache(maxsize=4096)  # few distinct clients make most of a day's hellos
 def _codes16(block: bytes) -> tuple[int, ...]:
     if len(block) % 2:
         raise ProtocolError("a list of two-byte codes of odd length")
-    return tuple(int.from_bytes(block[at : at + 2], "big") for at in range(0, len(block), 2))
+    return unpack(f">{len(block) // 2}H", block)
 
 
 def _list16(body: bytes) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from mailcensus.wire.dh_primes import name_of_prime
 from mailcensus.wire.errors import ProtocolError
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.keys import spki_sha256
+from mailcensus.wire.ocsp_status import lenient_status
 from mailcensus.wire.remembered import remembered
 from mailcensus.wire.tls import messages
 from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
@@ -284,4 +285,4 @@ def ocsp_status(der: bytes) -> str:
             return response.response_status.name.lower()
         return response.certificate_status.name.lower()
     except (ValueError, x509.InvalidVersion):
-        return "unreadable"
+        return lenient_status(der) or "unreadable"
