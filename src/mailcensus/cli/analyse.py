@@ -14,6 +14,7 @@ from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.stages import check_table, run_analysis, stage_state
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
+from mailcensus.dataset.parts import visible_files
 from mailcensus.dataset.run import StageState
 from mailcensus.probe.collect import STAGE
 from mailcensus.study import Study, StudyError
@@ -46,7 +47,7 @@ def analyse(
     if table is not None:
         check_table(table, "--table")
     state = stage_state(study, STAGE)
-    if state is StageState.NOT_STARTED:
+    if state is StageState.NOT_STARTED and not visible_files(study.data / "flows"):
         raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")
     tables = run_analysis(study, quiet=quiet)
     if state is StageState.RUNNING:
