@@ -97,8 +97,8 @@ class TlsWatch:
         self._client, self._server = _Half(limits), _Half(limits)
         self._observer = Observer(limits)
         self._hello: OfferedHello | None = None
-        self._head = bytearray()
-        """The client's first bytes, for as long as they may be, or are, in SSL 2.0's form."""
+        self._head: bytearray | None = bytearray()
+        """The client's first bytes, for as long as they may be, or are, in SSL 2.0's form; None: records follow."""
         self._sslv2: Sslv2Session | None = None
         self._client_alert: str | None = None
         self._last_alert: str | None = None
@@ -137,27 +137,27 @@ class TlsWatch:
     # the client's side
 
     def _of_client(self, data: bytes) -> None:
-        if self._hello is None:
+        if self._head is not None:
             self._head += data
             if len(self._head) < 3:
                 return
             if is_sslv2(self._head):
-                self._sslv2_hello()
+                self._sslv2_hello(self._head)
                 return
-            data, self._head = bytes(self._head), bytearray()
+            data, self._head = bytes(self._head), None
         for kind, header, fragment in self._client.records.feed(data):
             self._client_record(kind, header, fragment)
             if self.done:
                 return
 
-    def _sslv2_hello(self) -> None:
-        length = 2 + ((self._head[0] & 0x7F) << 8 | self._head[1])
-        if len(self._head) < length:
+    def _sslv2_hello(self, head: bytearray) -> None:
+        length = 2 + ((head[0] & 0x7F) << 8 | head[1])
+        if len(head) < length:
             return
-        self._hello = pull_sslv2_client_hello(bytes(self._head[2:length]))
-        data, self._head = bytes(self._head[length:]), bytearray()
-        if data:
-            self._of_client(data)
+        self._hello = pull_sslv2_client_hello(bytes(head[2:length]))
+        self._head = None
+        if len(head) > length:
+            self._of_client(bytes(head[length:]))
 
     def _client_record(self, kind: int, header: bytes, fragment: bytes) -> None:
         half = self._client
