@@ -213,6 +213,26 @@ CHAPTERS = (
             *("sender_published", "sender_reports", "sender_unmatched"),
         ),
     ),
+    ChapterSpec(
+        "where",
+        "Where is your mail",
+        "To whom the domains of the list give their mail, in which countries and systems their servers are, what "
+        "fails together, and how well DNS and TLS protect it. Every table has rows for all domains and for each group "
+        "of them. What was not answered is unknown and in no share that says so.",
+        (
+            *(
+                "mail_states",
+                "mail_totals",
+                "server_countries",
+                "mail_abroad",
+                "server_locations",
+                "anycast_use",
+            ),
+            *("redundancy", "domains_per_unit", "shared_fate", "preference_ranks", "exchange_states"),
+            *("mail_parties", "provider_market", "mail_providers", "jurisdiction"),
+            *("dns_security", "domain_tls", "exchange_security"),
+        ),
+    ),
 )
 OTHERS = ChapterSpec("more", "More tables", "Tables that belong to no chapter of their own.", ())
 """Where a table stands that no chapter names."""

@@ -72,9 +72,10 @@ CREATE TABLE wide AS SELECT domain, s.exchange, l.ip, country, asn, anycast, pla
     FROM spelled s LEFT JOIN (SELECT exchange, ip FROM spelling JOIN (SELECT name, unnest(rdata) AS ip FROM
     '{{data}}/dns/*.parquet' WHERE run_id = '{RUN}' AND type = 'A') ON name = plain) l ON l.exchange = s.exchange
     LEFT JOIN hosts h ON h.ip = l.ip;
+CREATE TABLE taking AS SELECT domain FROM dom WHERE mail IN ('mx', 'implicit_mx');
 CREATE TABLE market AS SELECT domain, 'first_hop' AS market, provider AS p, provider_name AS n, provider_country AS c,
-    role = 'own' AS own FROM dprov WHERE party <> 'no_mail' UNION ALL SELECT domain, 'mailbox', mailbox_provider,
-    mailbox_name, mailbox_country, coalesce(mailbox_party = 'first', false) FROM dprov WHERE party <> 'no_mail';
+    role = 'own' AS own FROM dprov JOIN taking USING (domain) UNION ALL SELECT domain, 'mailbox', mailbox_provider,
+    mailbox_name, mailbox_country, coalesce(mailbox_party = 'first', false) FROM dprov JOIN taking USING (domain);
 CREATE TABLE sold AS SELECT *, sum(d) OVER w AS known, d / known AS s, row_number() OVER (PARTITION BY "group", market
     ORDER BY d DESC, p) AS rank FROM (SELECT "group", market, p, any_value(n) AS n, any_value(c) AS c, count(*) AS d,
     count(*) FILTER (own) AS own FROM market JOIN g USING (domain) WHERE p IS NOT NULL GROUP BY ALL)
@@ -222,8 +223,8 @@ QUERIES: dict[str, tuple[str, str]] = {
             FROM (
         SELECT *, sum(n) OVER (PARTITION BY "group", counted, method) AS w FROM (
         SELECT "group", counted, method, party, count(*) AS n FROM (
-        SELECT domain, 'domains' AS counted, 'evidence' AS method, party FROM dprov WHERE party <> 'no_mail' UNION ALL
-        SELECT domain, 'domains', 'name_rule', name_rule FROM dprov WHERE party <> 'no_mail' UNION ALL
+        SELECT domain, 'domains' AS counted, 'evidence' AS method, party FROM dprov JOIN taking USING (domain) UNION ALL
+        SELECT domain, 'domains', 'name_rule', name_rule FROM dprov JOIN taking USING (domain) UNION ALL
         SELECT domain, 'exchanges', 'evidence', party FROM (SELECT DISTINCT domain, exchange, party FROM prov)
             UNION ALL
         SELECT domain, 'exchanges', 'name_rule', p FROM (SELECT domain, exchange, CASE

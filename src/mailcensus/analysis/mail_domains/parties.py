@@ -16,11 +16,12 @@ from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, ma
 from mailcensus.analysis.mail_domains.name_rule import party_by_name
 from mailcensus.analysis.mail_domains.places import Group
 from mailcensus.dataset.tables import of_run
-from mailcensus.model import Column, Party
+from mailcensus.model import Column, MailState, Party
 
 PROVIDERS_MAX = 200
 """Rows of each group and market in `mail_providers`."""
 _KNOWN = [str(Party.FIRST), str(Party.THIRD), str(Party.MIXED)]
+_WITH_MAIL = [str(MailState.MX), str(MailState.IMPLICIT_MX)]
 _TOPS = (1, 3, 5, 10)
 
 Market = Annotated[
@@ -39,7 +40,7 @@ class PartyRow:
     ]
     party: Annotated[str, Column("first, third, mixed (domains only) or unknown")]
     count: Annotated[int, Column("domains or exchanges of that party")]
-    of: Annotated[int, Column("all that take mail")]
+    of: Annotated[int, Column("all that are known to take mail")]
     share: Annotated[float | None, Column("count / of")]
     known_share: Annotated[float | None, Column("count / those whose party is known; null: unknown itself")]
 
@@ -66,7 +67,7 @@ class ProviderMarketRow:
 
     group: Group
     market: Market
-    domains: Annotated[int, Column("domains of the group that take mail, as far as is known")]
+    domains: Annotated[int, Column("domains of the group that are known to take mail")]
     known: Annotated[int, Column("of these: the provider is known")]
     unknown_share: Annotated[float | None, Column("1 - known / domains")]
     providers: Annotated[int, Column("different providers")]
@@ -181,8 +182,7 @@ def jurisdiction(evidence: Evidence) -> ibis.Table:
 
 def _domain_parties(evidence: Evidence) -> ibis.Table:
     """domain, counted, method, party: of domains that take mail."""
-    found = of_run(evidence.dataset.table("domain_providers"), evidence.run_id)
-    taking = found.filter(found.party != str(Party.NO_MAIL))
+    taking = _taking(evidence)
     return (
         taking.select("domain", party="party", method=ibis.literal("evidence"))
         .union(taking.select("domain", party="name_rule", method=ibis.literal("name_rule")))
@@ -211,10 +211,16 @@ def _exchange_parties(evidence: Evidence) -> ibis.Table:
     return both.mutate(counted=ibis.literal("exchanges")).select("domain", "counted", "method", "party")
 
 
+def _taking(evidence: Evidence) -> ibis.Table:
+    """Rows of `domain_providers` of domains that are known to take mail, by MX or by their own addresses."""
+    domains = mail_domains(evidence).domains
+    found = of_run(evidence.dataset.table("domain_providers"), evidence.run_id)
+    return found.semi_join(domains.filter(domains.mail.isin(_WITH_MAIL)), "domain")
+
+
 def _markets(evidence: Evidence) -> ibis.Table:
     """domain, market, provider (null: unknown), name, country, own: of domains that take mail."""
-    found = of_run(evidence.dataset.table("domain_providers"), evidence.run_id)
-    taking = found.filter(found.party != str(Party.NO_MAIL))
+    taking = _taking(evidence)
     first = taking.select(
         "domain", market=ibis.literal("first_hop"), provider="provider", name="provider_name",
         country="provider_country", own=taking.role == "own",

@@ -10,10 +10,10 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from mailcensus.report.chapters import FigurePart
-from mailcensus.report.figures import bars, distributions, over_time
+from mailcensus.report.figures import bars, distributions, mail_domains, over_time
 from mailcensus.report.figures.style import save_figure
 
-__all__ = ["FIGURES", "FigureSpec", "write_figures"]
+__all__ = ["FIGURES", "FURTHER_FIGURES", "FigureSpec", "write_figures"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,81 @@ FIGURES: Mapping[str, FigureSpec] = {
         "The share of a random sample that answers on ports where hardly anybody listens.", bars.noise_ports
     ),
     "ledger_hours": FigureSpec("Connections begun in each hour, by all stages.", over_time.ledger_hours),
+    "mail_states": FigureSpec(
+        "Where domains say their mail goes, as shares of the domains of the group.", mail_domains.mail_states
+    ),
+    "preference_ranks": FigureSpec(
+        "Exchanges by rank: 1 is the lowest preference of a domain, which is tried first.",
+        mail_domains.preference_ranks,
+    ),
+    "server_countries": FigureSpec(
+        "Exchanges with a server in the country; at most 30 countries. (Hayes 2024, figure 1)",
+        mail_domains.server_countries,
+    ),
+    "server_locations": FigureSpec(
+        "Locations of servers by the best rank that one there has for a domain; the area is the number of domains.",
+        mail_domains.world_by_rank,
+    ),
+    "redundancy": FigureSpec(
+        "The share of domains that have so many or fewer. Domains of which none is known are left out.",
+        mail_domains.units_per_domain,
+    ),
+    "domains_per_unit": FigureSpec(
+        "The share of exchanges, addresses and so on that serve so many domains or more. Both axes are logarithmic.",
+        mail_domains.domains_per_unit,
+    ),
+    "shared_fate": FigureSpec(
+        "If one of these fails, so many domains have no server left. Exchanges and addresses are in the table.",
+        mail_domains.shared_fate,
+    ),
+    "mail_parties": FigureSpec(
+        "First and third parties, by group. All that take mail are counted, unknown ones too.",
+        mail_domains.mail_parties,
+    ),
+    "mail_providers": FigureSpec(
+        "Who takes most domains' mail first; the 15 largest.", mail_domains.mail_providers
+    ),
+    "dns_security": FigureSpec(
+        "What domains publish that protects their mail; each measure among those of which it is known.",
+        mail_domains.dns_security,
+    ),
+    "domain_tls": FigureSpec(
+        "Domains all of whose exchanges do as the criterion wants.", mail_domains.domain_tls
+    ),
 }
 """By the name of the table that each is drawn from."""
+
+FURTHER_FIGURES: Mapping[str, Mapping[str, FigureSpec]] = {
+    "server_locations": {
+        "united-states": FigureSpec(
+            "The same in the United States.",
+            mail_domains.country_by_rank,
+        ),
+        "operators": FigureSpec(
+            "Locations of servers by the provider that serves most domains there.",
+            mail_domains.world_by_operator,
+        ),
+    },
+    "redundancy": {
+        "locations": FigureSpec(
+            "The share of domains that have so many locations or fewer, by group. (Hayes 2024)",
+            mail_domains.locations_by_group,
+        ),
+    },
+}
+"""Tables of which there are more: by table, then by what the name of the file ends in."""
 
 
 def write_figures(name: str, table: pa.Table, folder: Path) -> list[FigurePart]:
     """Draw the figures of a table into `folder`, as SVG and PDF; none where there is nothing to draw."""
-    spec = FIGURES.get(name)
-    if spec is None or not table.num_rows:
-        return []
-    figure = spec.draw(table)
-    if figure is None:
+    if not table.num_rows:
         return []
     file = name.replace("_", "-")
-    return [FigurePart(file, save_figure(figure, folder, file), spec.caption)]
+    specs = {file: FIGURES[name]} if name in FIGURES else {}
+    specs |= {f"{file}-{end}": spec for end, spec in FURTHER_FIGURES.get(name, {}).items()}
+    drawn = {file: spec.draw(table) for file, spec in specs.items()}
+    return [
+        FigurePart(file, save_figure(figure, folder, file), specs[file].caption)
+        for file, figure in drawn.items()
+        if figure is not None
+    ]

@@ -21,31 +21,31 @@ _Rows = Sequence[Mapping[str, Any]]
 
 def tls_versions(table: pa.Table) -> Figure | None:
     """Versions chosen, by service (Holz 2016, table IV)."""
-    return _stacked(table.to_pylist(), "version", "share of handshakes")
+    return stacked(table.to_pylist(), "version", "share of handshakes")
 
 
 def cipher_classes(table: pa.Table) -> Figure | None:
     """Classes of suites chosen, by service (Holz 2016, figure 3)."""
-    return _stacked(table.to_pylist(), "cipher_class", "share of handshakes whose suite is known")
+    return stacked(table.to_pylist(), "cipher_class", "share of handshakes whose suite is known")
 
 
 def chain_statuses(table: pa.Table) -> Figure | None:
     """Verdicts on chains, by service, of the first root store (Holz 2016, figure 4)."""
     rows = table.to_pylist()
     store = rows[0]["root_store"]
-    return _stacked(
+    return stacked(
         [row for row in rows if row["root_store"] == store], "status", f"share of chains judged by {store}"
     )
 
 
 def passive_versions(table: pa.Table) -> Figure | None:
     """Versions agreed on, by service, of connections (Holz 2016, table IV, passive)."""
-    return _stacked(_of_connections(table), "version", "share of connections with TLS established")
+    return stacked(_of_connections(table), "version", "share of connections with TLS established")
 
 
 def passive_cipher_classes(table: pa.Table) -> Figure | None:
     """Classes of suites agreed on, by service, of connections (Holz 2016, figure 3)."""
-    return _stacked(_of_connections(table), "cipher_class", "share of connections whose suite is known")
+    return stacked(_of_connections(table), "cipher_class", "share of connections whose suite is known")
 
 
 def passive_chain_statuses(table: pa.Table) -> Figure | None:
@@ -59,7 +59,7 @@ def passive_chain_statuses(table: pa.Table) -> Figure | None:
         for row in rows
         if row["service"] == service
     ]
-    figure = _stacked(each, "status", f"share of those judged ({judge}); servers may show several")
+    figure = stacked(each, "status", f"share of those judged ({judge}); servers may show several")
     if figure is not None:
         ends: dict[str, float] = {}
         for row in each:
@@ -84,7 +84,7 @@ def canary_record(table: pa.Table) -> Figure | None:
     """The share of questions that each canary answered; the most silent first."""
     rows = [row for row in table.to_pylist() if row["share"] is not None][:_BARS_MAX]
     bars = [(f"{row['ip']} port {row['port']}", row["share"]) for row in rows]
-    return _horizontal(bars, "share of questions answered", is_share=True)
+    return horizontal(bars, "share of questions answered", is_share=True)
 
 
 def noise_ports(table: pa.Table) -> Figure | None:
@@ -116,24 +116,25 @@ def _of_connections(table: pa.Table) -> _Rows:
     return [row | {"share": row["connection_share"]} for row in table.to_pylist()]
 
 
-def _stacked(rows: _Rows, by: str, across: str) -> Figure | None:
+def stacked(rows: _Rows, by: str, across: str, bar: str = "service") -> Figure | None:
+    """A bar for each value of the column `bar`, made of the shares (`share`) of the values of `by`, in their order."""
     known = [row for row in rows if row["share"] is not None]
     if not known:
         return None
-    services = list(dict.fromkeys(row["service"] for row in known))
+    names = list(dict.fromkeys(row[bar] for row in known))
     kinds = list(dict.fromkeys(row[by] for row in known))
-    ends = dict.fromkeys(services, 0.0)
-    with drawing(_FRAME_INCHES + 0.3 + _BAR_INCHES * len(services)) as (figure, axes):
+    ends = dict.fromkeys(names, 0.0)
+    with drawing(_FRAME_INCHES + 0.3 + _BAR_INCHES * len(names)) as (figure, axes):
         for kind, colour in zip(kinds, colours(len(kinds)), strict=True):
-            own = {row["service"]: row["share"] for row in known if row[by] == kind}
-            lefts = [ends[service] for service in own]
-            places = [services.index(service) for service in own]
+            own = {row[bar]: row["share"] for row in known if row[by] == kind}
+            lefts = [ends[name] for name in own]
+            places = [names.index(name) for name in own]
             words = str(kind).replace("_", " ")
             bars = axes.barh(places, list(own.values()), left=lefts, color=colour, label=words, height=0.72)
-            for bar, (service, share) in zip(bars, own.items(), strict=True):
-                tell(bar, f"{service}, {words}: {share:.1%}")
-                ends[service] += share
-        axes.set_yticks(range(len(services)), services)
+            for drawn, (name, share) in zip(bars, own.items(), strict=True):
+                tell(drawn, f"{name}, {words}: {share:.1%}")
+                ends[name] += share
+        axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
         axes.set_xlabel(across)
@@ -144,10 +145,11 @@ def _stacked(rows: _Rows, by: str, across: str) -> Figure | None:
 
 
 def _counts(bars: Sequence[tuple[str, int]], across: str) -> Figure | None:
-    return _horizontal([(name.replace("_", " "), count) for name, count in bars], across, is_share=False)
+    return horizontal([(name.replace("_", " "), count) for name, count in bars], across, is_share=False)
 
 
-def _horizontal(bars: Sequence[tuple[str, float]], across: str, *, is_share: bool) -> Figure | None:
+def horizontal(bars: Sequence[tuple[str, float]], across: str, *, is_share: bool) -> Figure | None:
+    """A bar for each name and value, first at the top; None: there is none."""
     if not bars:
         return None
     with drawing(_FRAME_INCHES + _BAR_INCHES * len(bars)) as (figure, axes):
