@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from mailcensus.report.figures.style import COLOURS, drawing, tell
 from mailcensus.report.maps.outlines import Base, states, world
+from mailcensus.report.maps.projection import united_states
 from mailcensus.report.visible import visible
 
 KINDS_MAX = 7
@@ -27,6 +28,7 @@ _MARKERS = "oDs^vPXo"
 _MOST_POINTS, _LEAST_POINTS = 17.0, 3.2
 """Diameters of the largest dot and of a small one, in points."""
 _WORDS_LINES = 12
+_REGION_DEGREES = 40.0
 _LEGEND_COLUMNS = 3
 _LEGEND_CHARACTERS = 30
 
@@ -74,13 +76,18 @@ def draw_map(
     with drawing(base.height_inches) as (figure, axes):
         base.draw(axes)
         beyond = _draw_dots(axes, base, merged, counted)
-        _legend(figure, merged)
-        if beyond:
-            axes.annotate(
-                f"{beyond:,} {counted or 'more'} beyond this map".replace("  ", " "),
-                (0, 0), xycoords="axes fraction", va="top", fontsize=8,
-            )  # fmt: skip
+        _legend(figure, merged, f"{beyond:,} {counted or 'more'} beyond this map" if beyond else None)
     return figure
+
+
+def area_of(dots: Sequence[Dot]) -> Area:
+    """The map that shows all of some dots and not much else."""
+    if not dots:
+        return Area.WORLD
+    north, east = (np.array([getattr(dot, axis) for dot in dots]) for axis in ("latitude", "longitude"))
+    if not np.isnan(united_states(east, north)[0]).any():
+        return Area.UNITED_STATES
+    return Area.FITTED if np.ptp(north) < _REGION_DEGREES and np.ptp(east) < _REGION_DEGREES else Area.WORLD
 
 
 def _base(area: Area, dots: Sequence[Dot]) -> Base:
@@ -164,7 +171,7 @@ def _short(kind: str) -> str:
     return kind if len(kind) <= _LEGEND_CHARACTERS else f"{kind[: _LEGEND_CHARACTERS - 1]}…"
 
 
-def _legend(figure: Figure, merged: dict[str, list[_Spot]]) -> None:
+def _legend(figure: Figure, merged: dict[str, list[_Spot]], title: str | None) -> None:
     handles = [
         Line2D(
             [], [], linestyle="", marker=_MARKERS[place % 8], color=COLOURS[place % 8], markersize=6,
@@ -172,4 +179,6 @@ def _legend(figure: Figure, merged: dict[str, list[_Spot]]) -> None:
         )
         for place, (kind, spots) in enumerate(merged.items())
     ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower left", ncols=_LEGEND_COLUMNS, handletextpad=0.2)
+    figure.legend(
+        handles=handles, loc="outside lower left", ncols=_LEGEND_COLUMNS, handletextpad=0.2, title=title
+    )
