@@ -12,7 +12,9 @@ from mailcensus.cli.options import Quiet, StudyDirectory
 from mailcensus.cli.progress import Snapshot, StageTalk
 from mailcensus.cli.talk import say
 from mailcensus.dataset.imports import Imported, ImportedMail, import_file, import_mss
+from mailcensus.dataset.imports.dns import ImportedAnswers, import_answers
 from mailcensus.dataset.lock import WriterLock
+from mailcensus.facts.domains.read_out import read_out
 from mailcensus.facts.providers import infer_providers
 from mailcensus.study import Study
 
@@ -25,6 +27,8 @@ class Format(StrEnum):
     NMAP = "nmap"
     ZGRAB2 = "zgrab2"
     MSS = "mss"
+    ZDNS = "zdns"
+    MASSDNS = "massdns"
 
 
 def import_(
@@ -40,13 +44,19 @@ def import_(
 
     Of zmap, masscan and nmap come hits on the ports of discovery.ports, of zgrab2 grabs with their certificates and
     keys, of mss (the files of "Where is your mail?", a study of .gov domains) domains, their exchanges and where
-    these are. Rows that cannot be read are kept in data/rejects. The same file again changes nothing.
+    these are; of zdns and massdns (`-o J`) answers of DNS, read as those of `mailcensus resolve` are. Rows that cannot
+    be read are kept in data/rejects. The same file again changes nothing.
     """
     study = Study.open(directory)
     if source is Format.MSS:
         imported_mail = import_mss(study, file)
         say(_words_of_mail(imported_mail, file))
         say(_words_of_providers(study, imported_mail.run_id))
+        return
+    if source in (Format.ZDNS, Format.MASSDNS):
+        imported_answers = import_answers(study, str(source), file)
+        say(_words_of_answers(study, imported_answers, file, str(source)))
+        say(_words_of_providers(study, imported_answers.run_id))
         return
     with StageTalk(f"import {file.name}", quiet=quiet) as talk:
 
@@ -76,6 +86,17 @@ def _words(imported: Imported, file: Path) -> str:
     return (
         f"{file}: {imported.rows:,} rows: {imported.hits:,} hits, {imported.grabs:,} grabs, "
         f"{imported.passed_over:,} passed over{rejected}; run {imported.run_id}"
+    )
+
+
+def _words_of_answers(study: Study, imported: ImportedAnswers, file: Path, source: str) -> str:
+    domains = read_out(study, imported.run_id, source)
+    if imported.already:
+        return f"{file} was imported already, as run {imported.run_id}"
+    rejected = f", {imported.rejected:,} could not be read ({imported.rejects})" if imported.rejected else ""
+    return (
+        f"{file}: {imported.rows:,} rows: {imported.answers:,} answers about {domains:,} domains{rejected}; "
+        f"run {imported.run_id}"
     )
 
 
