@@ -25,7 +25,7 @@ from typing import Any
 
 import ibis
 import pyarrow as pa
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.vantage_rows import VantageVerdictRow
@@ -154,7 +154,7 @@ def closed_share_upper(asks: int, answered: int) -> float | None:
     if not asks:
         return None
     silent = asks - answered
-    return 1.0 if silent == asks else float(beta.ppf(_CONFIDENCE, silent + 1, asks - silent))
+    return 1.0 if silent == asks else float(betaincinv(silent + 1, asks - silent, _CONFIDENCE))
 
 
 def _decides(odds: float) -> bool:
