@@ -18,8 +18,6 @@ from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.facts.key_flaws import BETWEEN_KEYS
 from mailcensus.model import KeyCheck, KeyFinding, schema_of
 
-_BETWEEN_KEYS = pa.array([str(flaw) for flaw in BETWEEN_KEYS])
-
 
 class KeyTables:
     """Reads and writes both tables of a dataset."""
@@ -45,7 +43,7 @@ class KeyTables:
         looked_at = pa.array(keys, pa.string())
 
         def known(table: pa.Table) -> pa.ChunkedArray:
-            between = pc.is_in(table["finding"], _BETWEEN_KEYS)
+            between = _is_between(table)
             return pc.or_(between, pc.is_in(table["spki_sha256"], looked_at))
 
         self._filter(known)
@@ -59,7 +57,7 @@ class KeyTables:
         """Make these the findings between keys."""
 
         def single(table: pa.Table) -> pa.ChunkedArray:
-            return pc.invert(pc.is_in(table["finding"], _BETWEEN_KEYS))
+            return pc.invert(_is_between(table))
 
         self._filter(single, [table_of(KeyFinding, findings)] if findings else [])
 
@@ -95,3 +93,7 @@ def _or_none(tables: Iterator[pa.Table], record: type) -> Iterator[pa.Table]:
     yield schema_of(record).empty_table()
     for table in tables:
         yield table.cast(schema_of(record))
+
+
+def _is_between(table: pa.Table) -> pa.ChunkedArray:
+    return pc.is_in(table["finding"], pa.array([str(flaw) for flaw in BETWEEN_KEYS]))
