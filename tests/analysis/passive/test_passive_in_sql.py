@@ -137,7 +137,8 @@ QUERIES: dict[str, tuple[str, str]] = {
     "passive_auth_mechanisms": (
         f"service mechanism {COUNTS}",
         """SELECT service, m, c, n, kc, c / kc, ks, n / ks FROM (SELECT service, m, count(*) AS c,
-            count(DISTINCT ip) AS n FROM (SELECT service, ip, unnest(list_distinct(auth)) AS m FROM offers) GROUP BY ALL)
+            count(DISTINCT ip) AS n FROM (SELECT service, ip, unnest(list_distinct(auth)) AS m FROM offers)
+            GROUP BY ALL)
             JOIN (SELECT service, count(*) AS kc, count(DISTINCT ip) AS ks FROM offers GROUP BY ALL) USING (service)""",
     ),
     "passive_auth_combinations": (
