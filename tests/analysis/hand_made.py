@@ -63,6 +63,9 @@ class Server:
     country: str | None = None
     as_org: str | None = None
     ptr: str | None = None
+    place: tuple[float, float] | None = None
+    """Degrees north and east."""
+    anycast: bool | None = None
     suite: int = 0x1302
 
 
@@ -166,7 +169,8 @@ def _grab(server: Server, service: str, *, tls: Tls | None = None, ssh: Ssh | No
 def _facts(server: Server) -> Host:
     return Host(
         run_id=RUN, ip=server.ip, looked_up_at=NOW, country=server.country, asn=server.asn,
-        as_org=server.as_org, ptr=server.ptr,
+        as_org=server.as_org, ptr=server.ptr, latitude=server.place and server.place[0],
+        longitude=server.place and server.place[1], anycast=server.anycast,
     )  # fmt: skip
 
 

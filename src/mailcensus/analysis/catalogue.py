@@ -13,6 +13,7 @@ from mailcensus.analysis import (
     clusters,
     cross_protocol,
     default_certificates,
+    host_locations,
     key_findings,
     key_kinds,
     levels,
@@ -80,6 +81,14 @@ TABLES: tuple[TableSpec, ...] = (
         "hosts and services that took the connection.",
         listeners.ListenerRow,
         listeners.listeners,
+    ),
+    TableSpec(
+        "host_locations",
+        "Where hosts are",
+        "Hosts that took a connection, by the pair of coordinates that a database has for them; anycast addresses, and "
+        "hosts whose place no database knows, are left out. `share` is of the hosts there that show a key.",
+        host_locations.HostLocationRow,
+        host_locations.host_locations,
     ),
     TableSpec(
         "outcomes",

@@ -74,7 +74,7 @@ CHAPTERS = (
         "services",
         "Services",
         "What was asked of each host and how it ended. A time-out or a “come back later” is unknown, never a no.",
-        ("services", "listeners", "outcomes"),
+        ("services", "listeners", "host_locations", "outcomes"),
     ),
     ChapterSpec(
         "reuse",
@@ -355,6 +355,52 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("login_disabled_share", "not_upgraded", "logged_in", "plain", "plain_share", "published", "source"),
     ),
     "cross_protocol_hosts": ("ip", "spki_sha256", "services"),
+    "mail_totals": (
+        *("group", "quantity", "published", "as_published", "published_definition", "ours", "definition"),
+    ),
+    "server_countries": (
+        *(
+            "group",
+            "country",
+            "exchanges",
+            "addresses",
+            "share",
+            "locations",
+            "domains",
+            "domain_share",
+            "only",
+        ),
+    ),
+    "server_locations": (
+        *("group", "city", "region", "country", "addresses", "exchanges", "domains", "share", "only"),
+        *("tried_first", "operator"),
+    ),
+    "shared_fate": (
+        *("group", "level", "unit", "words", "lost", "lost_share", "first", "domains", "domain_share"),
+    ),
+    "anycast_use": (
+        *("group", "addresses", "anycast", "share", "exchanges", "rows", "domains_any", "domains_any_share"),
+        "domains_only",
+    ),
+    "redundancy": (
+        *("group", "level", "units", "domains", "share", "at_most_share", "at_least_share", "incomplete"),
+    ),
+    "provider_market": (
+        *(
+            "group",
+            "market",
+            "domains",
+            "known",
+            "providers",
+            "hhi",
+            "top_1_share",
+            "top_3_share",
+            "top_5_share",
+        ),
+        "top_10_share",
+    ),
+    "mail_providers": ("group", "market", "rank", "name", "provider", "country", "domains", "share"),
+    "preference_ranks": ("group", "rank", "exchanges", "share", "domains", "counted_from_last", "foreign"),
 }
 """Columns on the page, for tables that are wider than is good to read. CSV files have all."""
 

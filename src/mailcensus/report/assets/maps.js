@@ -71,7 +71,10 @@
       button("−", "Zoom out", () => zoom(1 / STEP)),
       button("Whole map", "Show the whole map", whole),
     );
-    for (const kind of new Set(dots.map((dot) => dot.dataset.group))) {
+    const legend = [...svg.querySelectorAll("text")].map((text) => text.textContent);
+    const rank = (kind) => legend.findIndex((text) => text.startsWith(kind.slice(0, 20)));
+    const kinds = [...new Set(dots.map((dot) => dot.dataset.group))];
+    for (const kind of kinds.sort((one, other) => rank(one) - rank(other))) {
       const label = document.createElement("label");
       const shown = document.createElement("input");
       shown.type = "checkbox";

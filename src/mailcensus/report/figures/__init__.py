@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mailcensus.report.chapters import FigurePart
 from mailcensus.report.figures import bars, distributions, mail_domains, over_time
 from mailcensus.report.figures.style import save_figure
+from mailcensus.report.maps.hosts import host_map
 
 __all__ = ["FIGURES", "FURTHER_FIGURES", "FigureSpec", "write_figures"]
 
@@ -72,6 +73,10 @@ FIGURES: Mapping[str, FigureSpec] = {
         "The share of a random sample that answers on ports where hardly anybody listens.", bars.noise_ports
     ),
     "ledger_hours": FigureSpec("Connections begun in each hour, by all stages.", over_time.ledger_hours),
+    "host_locations": FigureSpec(
+        "Where hosts are, as the database says, and whether they share keys; the area is the number of hosts.",
+        host_map,
+    ),
     "mail_states": FigureSpec(
         "Where domains say their mail goes, as shares of the domains of the group.", mail_domains.mail_states
     ),

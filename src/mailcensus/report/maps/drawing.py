@@ -180,5 +180,11 @@ def _legend(figure: Figure, merged: dict[str, list[_Spot]], title: str | None) -
         for place, (kind, spots) in enumerate(merged.items())
     ]  # fmt: skip
     figure.legend(
-        handles=handles, loc="outside lower left", ncols=_LEGEND_COLUMNS, handletextpad=0.2, title=title
+        handles=handles,
+        loc="outside lower left",
+        ncols=_LEGEND_COLUMNS,
+        handletextpad=0.2,
+        title=title,
+        title_fontsize=8,
+        alignment="left",
     )
