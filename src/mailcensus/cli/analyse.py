@@ -47,7 +47,8 @@ def analyse(
     if table is not None:
         check_table(table, "--table")
     state = stage_state(study, STAGE)
-    if state is StageState.NOT_STARTED and not visible_files(study.data / "flows"):
+    others = ("flows", "domains")
+    if state is StageState.NOT_STARTED and not any(visible_files(study.data / name) for name in others):
         raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")
     tables = run_analysis(study, quiet=quiet)
     if state is StageState.RUNNING:

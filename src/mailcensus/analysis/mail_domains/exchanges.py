@@ -22,7 +22,7 @@ MEANINGS = {
     MailState.NXDOMAIN: "the domain does not exist",
 }
 """All other states are unknown."""
-_UNKNOWN = "unknown: the question was not answered"
+_UNKNOWN = "unknown: nobody answered, or an import does not say"
 
 EXCHANGE_MEANINGS = {
     ExchangeState.OK: "has addresses",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mailcensus.analysis.mail_domains.domains import ALL
 from mailcensus.report.figures.bars import horizontal, stacked
@@ -55,8 +55,10 @@ def server_countries(table: pa.Table) -> Figure | None:
     ]
     figure = horizontal(bars, "exchanges with a server there (logarithmic)", is_share=False)
     if figure is not None:
-        figure.axes[0].set_xscale("log")
-        figure.axes[0].set_xlim(left=0.5)
+        axes = figure.axes[0]
+        axes.set_xscale("log")
+        axes.set_xlim(left=0.5)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     return figure
 
 
