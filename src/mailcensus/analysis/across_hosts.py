@@ -161,7 +161,9 @@ def shared_certificates(evidence: Evidence) -> ibis.Table:
 
 def _shared(evidence: Evidence) -> ibis.Table:
     leaves = evidence.certificates.join(evidence.cluster_keys.select("key", "cluster"), "key")
-    return leaves.left_join(wildcards(evidence), "certificate_sha256").select(
+    leaves = evidence.dataset.put("leaves_of_shared_keys", leaves)
+    wild = wildcards(evidence).semi_join(leaves, "certificate_sha256")
+    return leaves.left_join(wild, "certificate_sha256").select(
         "key", "cluster", "certificate", "common_name", wildcard=ibis._.wildcard.fill_null(False)
     )
 

@@ -72,7 +72,8 @@ class Evidence:
     showings: ibis.Table
     """One row per (host, key): host, key, mask (services it was shown on)."""
     showing_hosts: ibis.Table
-    """One row per host that showed a key: host, mask (over all its keys)."""
+    """One row per host that showed a key: host, mask (over all its keys), several (it showed more than one key on
+    one of its services)."""
     shown_keys: ibis.Table
     """One row per key shown: key, hosts, mask (over all hosts)."""
     links: ibis.Table
@@ -133,9 +134,7 @@ def gather(dataset: Dataset) -> Evidence:
         keys=shown.keys,
         answers=shown.answers,
         showings=showings,
-        showing_hosts=dataset.put(
-            "showing_hosts", showings.group_by("host").agg(mask=showings.mask.bit_or())
-        ),
+        showing_hosts=dataset.put("showing_hosts", _showing_hosts(showings)),
         shown_keys=shown_keys,
         links=links,
         cluster_keys=dataset.put("cluster_keys", _cluster_keys(links, shown_keys)),
@@ -229,6 +228,12 @@ def _count(table: ibis.Table) -> int:
 def _showings(answers: ibis.Table) -> ibis.Table:
     seen = answers.filter(answers.key.notnull())
     return seen.group_by("host", "key").agg(mask=seen.bit.bit_or())
+
+
+def _showing_hosts(showings: ibis.Table) -> ibis.Table:
+    """Masks of different services add up to their union."""
+    mask = showings.mask.bit_or()
+    return showings.group_by("host").agg(mask=mask, several=showings.mask.sum() != mask)
 
 
 def _leaves(answers: ibis.Table) -> ibis.Table:

@@ -54,10 +54,8 @@ def key_kinds(evidence: Evidence) -> ibis.Table:
 def _host_masks(evidence: Evidence, of_keys: ibis.Table) -> ibis.Table:
     """One row per host and kind: mask, kind. Or more, of hosts that show only one key on each service: these cannot
     be counted twice, and are nearly all."""
-    showings = evidence.showings
-    hosts = showings.group_by("host").agg(total=showings.mask.sum(), mask=showings.mask.bit_or())
-    several = hosts.filter(hosts.total != hosts.mask)
-    masks = showings.join(of_keys, "key")
+    several = evidence.showing_hosts.filter("several")
+    masks = evidence.showings.join(of_keys, "key")
     one_each = masks.anti_join(several, "host").select("mask", "kind")
     others = masks.semi_join(several, "host").group_by("host", "kind").agg(mask=ibis._.mask.bit_or())
     return ibis.union(one_each, others.select("mask", "kind"))

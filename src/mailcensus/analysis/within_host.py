@@ -25,11 +25,17 @@ def within_host(evidence: Evidence) -> ibis.Table:
     several = showings.filter((showings.mask & (showings.mask - 1)) != 0)
     by_host = owners_by_pair(several.select("mask", owner=several.host), pairs, "hosts")
     by_key = owners_by_pair(several.select("mask", owner=several.key), pairs, "keys")
-    whole = evidence.showing_hosts
-    showing_both = owners_by_pair(whole.select("mask", owner=whole.host), pairs, "hosts_showing_both")
+    showing_both = _showing_both(evidence, pairs)
     joined = by_host.join(by_key, ["bit_a", "bit_b"]).join(showing_both, ["bit_a", "bit_b"])
     rows = joined.join(pairs, ["bit_a", "bit_b"])
     return rows.mutate(
         reading=ibis.ifelse(rows.ssh_a != rows.ssh_b, SERIOUS, NORMAL),
         share=rows.hosts / rows.hosts_showing_both,
     ).order_by("port_a", "port_b")
+
+
+def _showing_both(evidence: Evidence, pairs: ibis.Table) -> ibis.Table:
+    """Every host has one mask here: hosts are counted by mask, and masks by pair."""
+    masks = evidence.showing_hosts.group_by("mask").agg(hosts=ibis._.count())
+    met = masks.join(pairs, [(masks.mask & pairs.bit_a) != 0, (masks.mask & pairs.bit_b) != 0])
+    return met.group_by("bit_a", "bit_b").agg(hosts_showing_both=met.hosts.sum().cast("int64"))
