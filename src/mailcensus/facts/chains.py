@@ -36,9 +36,12 @@ _SEEN = """
 CREATE OR REPLACE TEMP TABLE seen AS
 SELECT sha256(array_to_string(chain, '')) AS chain_id, any_value(chain) AS chain, run_id,
        min(started_at) AS first_at, max(started_at) AS last_at
-FROM (SELECT tls.chain AS chain, run_id, started_at FROM grabs WHERE len(tls.chain) > 0)
+FROM (SELECT tls.chain AS chain, run_id, started_at FROM grabs WHERE len(tls.chain) > 0
+      UNION ALL SELECT tls.chain, run_id, started_at FROM flows
+      WHERE len(tls.chain) > 0 AND tls.chain[1] IN (SELECT sha256 FROM certificates))
 GROUP BY chain, run_id
 """
+"""Chains of grabs and of flows; not those of which a log told the hashes alone."""
 _KNOWN = f"""
 SELECT der FROM certificates
 WHERE is_ca AND NOT coalesce(self_issued, false)
@@ -128,13 +131,14 @@ class _Book:
 
     def __init__(self, dataset: Dataset, stores: Sequence[RootStore], crls: Sequence[bytes]) -> None:
         self._dataset = dataset
-        for name in ("grabs", "certificates", "chains"):
+        for name in ("grabs", "flows", "certificates", "chains"):
             dataset.table(name)
         self._ask(_SEEN)
         known = tuple(row[0] for row in self._ask(_KNOWN).fetchall())
         self.grounds = Grounds(tuple(stores), known, tuple(crls))
         self.chains = self._ask("SELECT count(DISTINCT chain_id) FROM seen").fetchone()[0]
         self._grabs = self._ask("SELECT count(*) FROM grabs").fetchone()[0]
+        self._flows = self._ask("SELECT count(*) FROM flows").fetchone()[0]
         lists = RevocationLists(crls)
         self._crls = lists.sha256 if lists else None
         self._known = KnownIntermediates(known).sha256
@@ -146,7 +150,8 @@ class _Book:
     def identity(self) -> str:
         """What the verdicts rest on; another text where something has changed."""
         stores = "; ".join(map(str, self.grounds.stores))
-        return f"{stores}; {self._crls or 'no lists'}; intermediates {self._known}; {self._grabs} grabs"
+        seen = f"{self._grabs} grabs" + (f", {self._flows} flows" if self._flows else "")
+        return f"{stores}; {self._crls or 'no lists'}; intermediates {self._known}; {seen}"
 
     def forget_what_is_judged_again(self, writer: PartWriter) -> None:
         """Take away the rows of chains and stores that are judged anew, where there are any."""
