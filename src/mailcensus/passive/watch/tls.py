@@ -221,8 +221,10 @@ class TlsWatch:
 
     def _server_message(self, kind: int, message: bytes) -> None:
         observer = self._observer
-        if kind == _TICKET and observer.hello is not None and not observer.flight_done:
-            observer.ticket = True  # in a short handshake, which no census ever makes
+        if kind == _TICKET and observer.hello is not None:
+            # In a short handshake, which no session of ours makes, it comes sooner; in a long one it is the last
+            # message in the clear, and the flight is as complete as before.
+            observer.ticket = True
             return
         observer.message(kind, message[4:])
         if kind == _DONE:
