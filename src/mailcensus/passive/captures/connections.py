@@ -105,7 +105,10 @@ class Connections:
         flags = segments.flags
         matters = (segments.length > 0) | ((flags & _CONTROL) != 0)
         done = self._done[segments.connection & _SLOT_MASK] == segments.connection
-        rows = np.flatnonzero(matters & (~done | ((flags & (_SYN | _ACK)) == _SYN)))
+        opens_again = done & ((flags & (_SYN | _ACK)) == _SYN)
+        if opens_again.any():  # ports used again: what follows is another connection
+            done &= ~np.isin(segments.connection, segments.connection[opens_again])
+        rows = np.flatnonzero(matters & ~done)
         self._just_done.clear()
         self._counts["payload_passed_over"] += int(done.sum())
         columns = (
