@@ -22,7 +22,7 @@ from mailcensus.population.databases import AddressFacts, AddressTable, Lookup, 
 from mailcensus.study import Study
 
 _SCHEMA = schema_of(Host)
-_NOBODY: tuple[str | None, str | None] = (None, None)
+_NOBODY: tuple[str | None, int] = (None, -1)
 Rows = NDArray[np.int64]
 """One number per address: which of all facts of all databases; -1: none."""
 
@@ -38,6 +38,9 @@ class Kind:
     knows: Callable[[AddressFacts], bool]
 
 
+_AS = "as"
+_OFFSET_MAX = 2**31 - 1
+
 KINDS = (
     Kind(
         "country",
@@ -45,7 +48,7 @@ KINDS = (
         "country_source",
         lambda facts: facts.country is not None or facts.registered_country is not None,
     ),
-    Kind("as", ("asn", "asns", "as_org", "as_org_source"), "as_source", lambda facts: bool(facts.asns)),
+    Kind(_AS, ("asn", "asns", "as_org"), "as_source", lambda facts: bool(facts.asns)),
     Kind(
         "place",
         ("region", "city", "latitude", "longitude"),
@@ -85,18 +88,31 @@ class Databases:
         ]
         columns: dict[str, pa.Array] = {}
         for kind in KINDS:
+            if not self._knows[kind.name].any():
+                named = (*kind.columns, kind.source)
+                columns |= {column: pa.nulls(len(ips), _SCHEMA.field(column).type) for column in named}
+                if kind.name == _AS:
+                    columns["as_org_source"] = pa.nulls(len(ips), pa.string())
+                continue
             chosen = self._first_that_knows(kind, rows, len(ips))
-            for column in kind.columns:
-                columns[column] = self._said[column].take(_places(chosen))
-            columns[kind.source] = self._names.take(_places(self._table_of(chosen)))
+            places = _places(chosen)
+            columns |= {column: self._said[column].take(places) for column in kind.columns}
+            columns[kind.source] = self._named(self._table_of(chosen))
+            if kind.name == _AS:
+                columns["as_org_source"] = self._named(np.where(chosen < 0, -1, self._named_by[chosen]))
         return columns | _prefixes(found, len(ips))
 
     def _first_that_knows(self, kind: Kind, rows: Sequence[Rows], count: int) -> Rows:
         chosen = np.full(count, -1, np.int64)
-        knows = np.array([*map(kind.knows, self._facts), False], np.bool_)  # the last one is that of row -1
+        knows = self._knows[kind.name]
         for of_table in rows:
             chosen = np.where((chosen < 0) & knows[of_table], of_table, chosen)
         return chosen
+
+    @cached_property
+    def _knows(self) -> dict[str, NDArray[np.bool_]]:
+        """Of each kind, which of all facts know it; one more at the end, that of row -1, knows nothing."""
+        return {kind.name: np.array([*map(kind.knows, self._facts), False], np.bool_) for kind in KINDS}
 
     def _table_of(self, rows: Rows) -> Rows:
         return np.where(rows < 0, -1, np.searchsorted(self._firsts, rows, side="right") - 1)
@@ -118,12 +134,10 @@ class Databases:
     @cached_property
     def _said(self) -> dict[str, pa.Array]:
         """What all facts say, by column."""
-        organisations = [self._organisation(facts, source) for facts, source in self._sourced]
         said: dict[str, list[object]] = {
             "asn": [facts.asns[0] if facts.asns else None for facts in self._facts],
             "asns": [facts.asns or None for facts in self._facts],
-            "as_org": [name for name, _ in organisations],
-            "as_org_source": [source for _, source in organisations],
+            "as_org": [name for name, _ in self._organised],
         }
         for kind in KINDS:
             for column in kind.columns:
@@ -131,25 +145,49 @@ class Databases:
                     said[column] = [getattr(facts, column) for facts in self._facts]
         return {column: pa.array(values, _SCHEMA.field(column).type) for column, values in said.items()}
 
-    @property
-    def _sourced(self) -> Iterator[tuple[AddressFacts, str]]:
-        """All facts, each with its database."""
-        for table in self.tables:
-            yield from zip(table.facts, repeat(str(table.origin)))
+    def _named(self, tables: Rows) -> pa.Array:
+        """Name and date of the database of each address, given by its place; null for -1.
 
-    def _organisation(self, facts: AddressFacts, source: str) -> tuple[str | None, str | None]:
+        Nearly always it is one database for all, and its name need not be looked up for each.
+        """
+        known = tables >= 0
+        one = int(tables.max(initial=-1))
+        name = str(self.tables[one].origin).encode()
+        if one < 0 or (tables[known] != one).any() or len(tables) * len(name) > _OFFSET_MAX:
+            return self._names.take(_places(tables))
+        offsets = np.arange(len(tables) + 1, dtype=np.int32) * np.int32(len(name))
+        buffers = (offsets, name * len(tables), np.packbits(known, bitorder="little"))
+        return pa.StringArray.from_buffers(len(tables), *map(pa.py_buffer, buffers))
+
+    @cached_property
+    def _organised(self) -> list[tuple[str | None, int]]:
+        """Of all facts, the name of the AS, and which database says it; -1: none."""
+        return [self._organisation(facts, table) for facts, table in self._placed]
+
+    @cached_property
+    def _named_by(self) -> Rows:
+        """Of all facts, which database names the AS; -1: none."""
+        return np.array([table for _, table in self._organised], np.int64)
+
+    @property
+    def _placed(self) -> Iterator[tuple[AddressFacts, int]]:
+        """All facts, each with the place of its database."""
+        for place, table in enumerate(self.tables):
+            yield from zip(table.facts, repeat(place))
+
+    def _organisation(self, facts: AddressFacts, table: int) -> tuple[str | None, int]:
         """The name of its AS, and the database that says it."""
         if facts.as_org is not None:
-            return facts.as_org, source
+            return facts.as_org, table
         return self._organisations.get(facts.asns[0], _NOBODY) if facts.asns else _NOBODY
 
     @cached_property
-    def _organisations(self) -> dict[int, tuple[str, str]]:
+    def _organisations(self) -> dict[int, tuple[str | None, int]]:
         """Names of AS numbers, each with its database; prefix-to-AS files have none of their own."""
-        names: dict[int, tuple[str, str]] = {}
-        for facts, source in self._sourced:
+        names: dict[int, tuple[str | None, int]] = {}
+        for facts, table in self._placed:
             if facts.as_org is not None and len(facts.asns) == 1:
-                names.setdefault(facts.asns[0], (facts.as_org, source))
+                names.setdefault(facts.asns[0], (facts.as_org, table))
         return names
 
 
