@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz import material_targets, ssh_targets, text_targets, tls_targets
+from fuzz import material_targets, passive_targets, ssh_targets, text_targets, tls_targets
 from fuzz.cutting import Cut, pieces_of
 from fuzz.glass import glass
 
@@ -49,6 +49,9 @@ TARGETS = {
         Target("ssh_blob", ssh_targets.ssh_blob, 2_048),
         Target("spki", ssh_targets.spki, 2_048),
         Target("certificate", material_targets.certificate, 4_096),
+        Target("capture", passive_targets.capture, 6_144),
+        Target("talk", passive_targets.talk, 6_144),
+        Target("client_hello", passive_targets.client_hello, 4_096),
         Target("xml_stream", text_targets.xml_stream, 6_144),
         Target("software", text_targets.software, 4_096),
         *(Target(name, run, 6_144) for name, run in text_targets.CONVERSATIONS.items()),

@@ -27,8 +27,10 @@ from mailcensus.wire.ssh.kexinit import write_kexinit
 from mailcensus.wire.ssh.packet import write_mpint, write_packet, write_string
 from mailcensus.wire.tls.hello import PROFILES
 from mailcensus.wire.tls.session import Session
+from packets import RAW, Ends, connection, fragments, framed, pcap, pcapng
 from ssh_peer import blob_of, kexinit, sign, spki_of
-from tlspeer.groups import dh_pem, ffdhe2048
+from tls_talks import SMTP_BEFORE, tls_talk
+from tlspeer.groups import dh_pem
 from tlspeer.openssl import OpensslPeer, identity, session, shake
 
 DATA = Path(__file__).parent / "wire" / "data"
@@ -114,7 +116,7 @@ _message = Session._message
 def _tls() -> Iterator[tuple[str, str, bytes]]:
     for name, options in _TLS_PEERS.items():
         if name == "12-dhe":
-            options = {**options, "dh_params": dh_pem(ffdhe2048())}
+            options = {**options, "dh_params": dh_pem(modp_prime(2048))}
         peer = OpensslPeer(opening=b"220 mx\r\n", **options)  # type: ignore[arg-type]
         taken: list[tuple[int, bytes]] = []
 
@@ -255,9 +257,36 @@ def _der(data: bytes) -> bytes:
     return b64decode(block) if block else data
 
 
+def _passive() -> Iterator[tuple[str, str, bytes]]:
+    """Connections of others: an encrypted one and clear ones, as captures and as talks."""
+    encrypted, _ = tls_talk(
+        OpensslPeer(kind="ec", maximum=ssl.TLSVersion.TLSv1_2), maximum=ssl.TLSVersion.TLSv1_2
+    )
+    newer, _ = tls_talk(OpensslPeer(kind="ec"))
+    clear = [*SMTP_BEFORE.lines[:3], (0, b"AUTH PLAIN AGEAYg==\r\n")]
+    talks = {
+        "starttls": (0, SMTP_BEFORE.then(encrypted).lines),
+        "clear": (0, clear),
+        "newer": (6, newer.lines),
+    }
+    for name, (service, lines) in talks.items():
+        pieces = b"".join((side << 15 | len(data)).to_bytes(2, "big") + data for side, data in lines)
+        yield "talk", name, bytes((service,)) + pieces
+    hello = encrypted.lines[0][1]
+    yield "client_hello", "openssl", hello
+    yield "client_hello", "sslv2", bytes.fromhex("801f0103010006000000100700c000002f") + bytes(16)
+    six = Ends("2001:db8::1", 4_000, "2001:db8::2", 25)
+    segments = connection(SMTP_BEFORE.lines, six)
+    whole = [segment.ip() for segment in connection([*clear[:2]], close=False)]
+    cut = [piece for packet in whole for piece in (fragments(packet, 24) if len(packet) > 70 else [packet])]
+    yield "capture", "fragments", b"\0" + pcap(map(framed, cut))
+    yield "capture", "ipv6", b"\1" + pcapng([framed(segment.ip(), vlans=(1,)) for segment in segments])
+    yield "capture", "order", b"\1" + pcap([segment.ip() for segment in segments[::-1]], RAW, order=">")
+
+
 def write_seeds(directory: Path) -> None:
     """Write all of them."""
-    for seeds in (_tls, _sslv2, _text, _ssh, _certificates):
+    for seeds in (_tls, _sslv2, _text, _ssh, _certificates, _passive):
         for target, name, data in seeds():
             folder = directory / target
             folder.mkdir(parents=True, exist_ok=True)
