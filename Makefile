@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit integration packages bench fuzz lock format clean
+.PHONY: help demo test check unit integration packages bench fuzz properties lock format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -24,21 +24,25 @@ check: .venv/set-up ## lint, format, types, room rules and unit tests; under two
 	$(MAKE) --no-print-directory unit
 
 unit: .venv/set-up ## unit tests alone
-	pytest --numprocesses=auto -m "not ($(SLOW))"
+	pytest --numprocesses=auto --dist=loadfile -m "not ($(SLOW))"
 
 integration: .venv/set-up packages ## tests against real servers, a browser, and slow ones
-	pytest --numprocesses=auto --dist=loadfile --durations=10 -m "$(SLOW)"
+	pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=10 -m "$(SLOW)"
 
 packages: ## Debian packages that integration tests talk to, by apt where we are root
 	scripts/install-test-packages
 	scripts/unpack-exim
 	scripts/unpack-cyrus
+	scripts/unpack-senders
 
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
 	PYTHONPATH=tests python -m bench.grab
 
 fuzz: .venv/fuzz-set-up ## coverage-guided fuzzing of every reader, FUZZ_SECONDS (60) each; TARGETS="smtp spki" for some
 	python -m fuzz --seconds $${FUZZ_SECONDS:-60} $(TARGETS)
+
+properties: .venv/set-up ## property tests with thousands of examples each, where `make test` has tens
+	pytest --numprocesses=auto --hypothesis-profile=thorough --timeout=3600 -m "hypothesis and not integration"
 
 .venv/fuzz-set-up: .venv/set-up requirements-fuzz.lock
 	@pip install --quiet --only-binary=:all: --require-hashes --requirement requirements-fuzz.lock || { \

@@ -17,7 +17,7 @@ from realservers.process import RunningServer, ServerMissing, require_root, runn
 
 SERVICES = ("smtp", "smtps")
 UNPACKED = Path(__file__).parents[2] / ".venv" / "exim" / "usr" / "sbin" / "exim4"
-_INSTALLED = Path("/usr/sbin/exim4")
+INSTALLED = Path("/usr/sbin/exim4")
 
 _CONFIG = """\
 primary_hostname = mx.example
@@ -60,7 +60,7 @@ def exim(directory: Path, *, address: str, credential: Credential) -> Iterator[R
         ServerFailed: it does not come up.
     """
     require_root("Exim")
-    command = next((path for path in (UNPACKED, _INSTALLED) if path.exists()), None)
+    command = next((path for path in (UNPACKED, INSTALLED) if path.exists()), None)
     if command is None:
         raise ServerMissing("Exim is neither unpacked (as root: scripts/unpack-exim) nor installed")
     directory.mkdir(parents=True)

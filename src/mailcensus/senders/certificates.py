@@ -65,6 +65,7 @@ class Certificates:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._read_once: dict[Shows, Shown] = {}
 
     def make(self, names: Sequence[str], now: datetime) -> None:
         """Make what is not there yet.
@@ -94,7 +95,9 @@ class Certificates:
         Raises:
             StudyError: it is not there, or cannot be read.
         """
-        return self._read(kind.value)
+        if kind not in self._read_once:
+            self._read_once[kind] = self._read(kind.value)
+        return self._read_once[kind]
 
     def revocation(self, now: datetime) -> bytes:
         """An OCSP response for the revoked certificate that says so, good for a week (RFC 6960)."""
@@ -133,7 +136,9 @@ class Certificates:
         path = self.path(name)
         try:
             pem = path.read_bytes()
-            key = load_pem_private_key(pem, None) if b"PRIVATE KEY" in pem else None
+            # Unchecked: they are ours, and a check of each takes longer than all the rest.
+            has_key = b"PRIVATE KEY" in pem
+            key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True) if has_key else None
             chain = tuple(x509.load_pem_x509_certificates(pem))
         except FileNotFoundError:
             raise StudyError(f"{path}: not found; run: mailcensus senders plan") from None
