@@ -10,9 +10,11 @@ import pytest
 pytest_plugins = ("pytester", "skips")
 
 # A busy machine is no failure; pytest-timeout ends what hangs.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+hypothesis.settings.register_profile("everyday", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)  # `make properties`
+hypothesis.settings.load_profile("everyday")
 
+_LONGEST = ("integration", "docs", "cli")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -22,3 +24,8 @@ def shared_data() -> Path:
     if not _SHARED_DATA.is_dir():
         pytest.skip(f"no data made by others at {_SHARED_DATA}")
     return _SHARED_DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: of several processes each takes whole files, and the last has one alone."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in _LONGEST)
