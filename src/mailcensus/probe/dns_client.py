@@ -18,6 +18,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 
 import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
 import dns.rdatatype
 
 from mailcensus.model import AnswerState, DnsAnswer
@@ -173,6 +176,31 @@ class DnsClient:
             told = await self._without_validation(server, name, kind, told)
         return self._row(name, kind, asked_at, server, told, attempts, asking_s * 1000)
 
+    async def carry(self, name: str, kind: str) -> dns.message.Message | None:
+        """An answer with its signatures, validated by nobody (DO and CD bits); None: none came that can be read.
+
+        Args:
+            name: absolute, as master files write it.
+            kind: MX, DS, DNSKEY, ...
+        """
+        message = dns.message.make_query(name, kind, want_dnssec=True, payload=_PAYLOAD_BYTES)
+        message.flags |= dns.flags.CD
+        wire = message.to_wire()
+        for _ in range(self._settings.tries):
+            server = self._next_server()
+            await self._of_authority.wait(authority_of(name.lower().rstrip(".")))
+            async with server.open:
+                await self._of_resolver.wait(server.name)
+                answer, _, _ = await self._message(server, wire)
+            if answer is not None:
+                try:
+                    found = dns.message.from_wire(answer)
+                except (dns.exception.DNSException, ValueError, IndexError):
+                    continue
+                if found.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                    return found
+        return None
+
     def _next_server(self) -> _Server:
         self._turn += 1
         return self._servers[self._turn % len(self._servers)]
@@ -187,24 +215,31 @@ class DnsClient:
             return told, time.perf_counter() - began
 
     async def _attempt(self, server: _Server, wire: bytes) -> _Told:
-        """Ask once by UDP, and by TCP where the answer does not fit."""
+        """Ask once, and read what comes."""
+        answer, transport, failure = await self._message(server, wire)
+        if failure is AnswerState.TRUNCATED and answer is not None:
+            return _Told(replace(read_answer(answer), state=failure, rdata=()), transport)
+        if answer is None:
+            return _Told(Reading(failure or AnswerState.TIMEOUT), transport)
+        return _Told(read_answer(answer), transport)
+
+    async def _message(self, server: _Server, wire: bytes) -> tuple[bytes | None, str, AnswerState | None]:
+        """Ask once by UDP, and by TCP where the answer does not fit: the message, by which way, what went wrong."""
         server.turn += 1
         self.sent += 1
         channel = server.channels[server.turn % len(server.channels)]
         try:
             answer = await channel.ask(wire, self._settings.timeout_s)
         except TimeoutError:
-            return _Told(Reading(AnswerState.TIMEOUT), "udp")
+            return None, "udp", AnswerState.TIMEOUT
         except Unreachable:
-            return _Told(Reading(AnswerState.UNREACHABLE), "udp")
+            return None, "udp", AnswerState.UNREACHABLE
         if not is_truncated(answer):
-            return _Told(read_answer(answer), "udp")
+            return answer, "udp", None
         await self._of_resolver.wait(server.name)
         self.sent += 1
         whole = await ask_by_tcp(server.address, server.port, wire, self._settings.timeout_s)
-        if whole is None:
-            return _Told(replace(read_answer(answer), state=AnswerState.TRUNCATED, rdata=()), "udp")
-        return _Told(read_answer(whole), "tcp")
+        return (answer, "udp", AnswerState.TRUNCATED) if whole is None else (whole, "tcp", None)
 
     async def _without_validation(self, server: _Server, name: str, kind: str, told: _Told) -> _Told:
         """Whether it was validation that failed; what else the resolver said stays."""

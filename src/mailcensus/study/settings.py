@@ -363,6 +363,12 @@ class DnsSection(_Section):
     tries: Annotated[int, Field(gt=0, le=10)] = Field(
         3, description="questions sent, to one resolver after the other, before one is given up"
     )
+    validate_ourselves: bool = Field(
+        False, description="validate the MX answer of each domain ourselves too, from the root's keys down"
+    )
+    trust_anchors: Path | None = Field(
+        None, description="file of DS records of the root for that; unset: IANA's", examples=["root.ds"]
+    )
     signed_name: str = Field(
         ".",
         description="a name known to be signed: a resolver that gives it without the AD bit does not validate",

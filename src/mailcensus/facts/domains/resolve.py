@@ -19,6 +19,7 @@ import certifi
 from mailcensus.dataset.run import CurrentRun, StageState, run_file, stage_row
 from mailcensus.dataset.seen import values_of
 from mailcensus.facts.domains.answers import Answers, Inquiry
+from mailcensus.facts.domains.dnssec import Validator, trust_anchors
 from mailcensus.facts.domains.one_domain import ask_domain, wants_policy
 from mailcensus.facts.domains.policies import Fetch, with_policy
 from mailcensus.facts.domains.table import DomainTables
@@ -144,9 +145,13 @@ async def _ask_all(
         await client.learn_who_validates(settings.dns.signed_name)
         fetch = await _fetch(study, run, stack)
         answers = Answers(run.run_id, client, tables.known_answers())
+        validator = _validator(study, client)
 
         async def one(listed: ListedDomain, _group: asyncio.TaskGroup) -> None:
             row, exchanges = await _one(answers, listed, settings.domains.records, run.run_id, fetch)
+            if validator is not None and row.mail is not MailState.NXDOMAIN:
+                verdict = await validator.validate(listed.domain, "MX")
+                row = replace(row, dnssec_validated=verdict.state, dnssec_error=verdict.error)
             finished.append((row, exchanges))
             progress.domains_done += 1
             progress.in_session += 1
@@ -200,6 +205,15 @@ async def _only_special(fetch: Fetch, host: str, addresses: Sequence[str]) -> Po
     if not special:
         return PolicyResponse("excluded", error="a public address, and study.contact is not set")
     return await fetch(host, special)
+
+
+def _validator(study: Study, client: DnsClient) -> Validator | None:
+    """What validates answers ourselves; None where the study does not want that."""
+    told = study.settings.dns
+    if not told.validate_ourselves:
+        return None
+    path = None if told.trust_anchors is None else study.path(told.trust_anchors)
+    return Validator(client.carry, trust_anchors(path))
 
 
 def _roots(study: Study) -> Path:
