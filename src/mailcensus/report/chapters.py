@@ -312,6 +312,20 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("spki_sha256", "reading", "ssh_hosts", "tls_hosts", "both_hosts", "services", "algorithm", "bits"),
         "common_names",
     ),
+    **{
+        name: (
+            *("service", "port", *what, "connections", "connection_share", "servers", "server_share"),
+            *published,
+        )
+        for name, what, published in (
+            ("passive_versions", ("version",), ("published", "source")),
+            ("passive_cipher_classes", ("cipher_class",), ()),
+            ("passive_groups", ("kind", "name"), ()),
+            ("passive_chain_statuses", ("judge", "status"), ()),
+            ("passive_auth_mechanisms", ("mechanism", "kind"), ()),
+            ("passive_auth_combinations", ("mechanisms",), ()),
+        )
+    },
     "passive_services": (
         *(
             "service",
