@@ -150,7 +150,7 @@ class Flow:
     uid: Annotated[str | None, Column("the connection's name in Zeek's logs; null: from a capture")] = None
     started_at: Annotated[datetime, Column("the first packet, or what the log says")]
     duration_ms: Annotated[
-        float | None, Column("to the last packet; null: not known, as when the rest was passed over")
+        float | None, Column("to the last packet; of a capture: to where reading ended; null: not known")
     ] = None
     client: Annotated[
         str | None,
@@ -184,9 +184,16 @@ class Flow:
     error: Annotated[str | None, Column("what could not be read, in one line, without a client's words")] = (
         None
     )
-    packets: Annotated[int | None, Column("packets seen, both sides; null: not known", _U64)] = None
-    bytes_from_client: Annotated[int | None, Column("TCP payload of the client seen", _U64)] = None
-    bytes_from_server: Annotated[int | None, Column("TCP payload of the server seen", _U64)] = None
+    packets: Annotated[
+        int | None,
+        Column("packets seen, both sides; of a capture: those with payload, to where reading ended", _U64),
+    ] = None
+    bytes_from_client: Annotated[
+        int | None, Column("TCP payload of the client; of a capture: to where reading ended", _U64)
+    ] = None
+    bytes_from_server: Annotated[
+        int | None, Column("TCP payload of the server; of a capture: to where reading ended", _U64)
+    ] = None
     bytes_missed: Annotated[
         int | None, Column("bytes known to be missing in what was read; null: not known", _U64)
     ] = None
