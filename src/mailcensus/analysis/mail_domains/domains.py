@@ -2,8 +2,9 @@
 
 Words. An *exchange* is a name that takes a domain's mail; its *servers* are the addresses of that name. A null MX, an
 IP literal and a name that cannot be one are no exchanges. Where a domain has no MX, it is its own exchange. An address
-set aside for special purposes (private, loopback) is no server: nobody outside can reach it. A *location* is a pair
-of latitude and longitude, as the database has it; an anycast address has none, since it answers from many places.
+set aside for special purposes (private, loopback) is no server: nobody outside can reach it. Nor is one whose holder
+has opted out since. A *location* is a pair of latitude and longitude, as the database has it; an anycast address has
+none, since it answers from many places.
 
 Every table has its rows for all domains and for each group of them. The groups are those of one column of the list:
 `domains.group_by` of study.toml, or else the column with the fewest different values, from 2 to 50.
@@ -82,6 +83,7 @@ def _gather(evidence: Evidence) -> MailDomains:
     each = records.filter(records.state.notin(_NO_HOST)).select(
         "domain", "exchange", ip=records.addresses.unnest()
     )
+    each = each.filter(each.ip.notin(sorted(dataset.left_out))) if dataset.left_out else each
     known = dataset.put("mail_addresses", _known(evidence, each))
     servers = each.distinct().semi_join(known, "ip").join(exchanges, ["domain", "exchange"])
     return MailDomains(
