@@ -71,6 +71,13 @@ ODD_ZONES = [
         signed=True,
         records=[f"long.example. 60 IN MX {n} {'m' * 50}{n:02}.long.example." for n in range(60)],
     ),
+    Zone(
+        "hashed.example.",
+        signed=True,
+        nsec3=True,
+        records=["hashed.example. 60 IN MX 1 mx.good.example.", "in.hashed.example. 60 IN A 127.0.0.7"],
+    ),
+    Zone("under.hashed.example.", records=["under.hashed.example. 60 IN MX 1 mx.good.example."]),
     Zone("lame.example.", server="7"),
     Zone("dead.example.", server="9"),
     Zone("slow.example.", server="4"),
@@ -93,6 +100,9 @@ ENDS: dict[str, tuple[set[str], set[str]]] = {
     "unsigned": ({"mx"}, {"insecure"}),
     "unanchored": ({"mx"}, {"insecure"}),
     "long": ({"mx"}, {"secure"}),
+    "hashed": ({"mx"}, {"secure"}),
+    "in.hashed": ({"implicit_mx"}, {"secure"}),
+    "under.hashed": ({"mx"}, {"insecure"}),
     "circle": ({"servfail"}, {"unknown"}),
     # Unbound 1.17 does not say why (RFC 8914); newer ones do.
     "lame": ({"servfail", "lame"}, {"unknown"}),

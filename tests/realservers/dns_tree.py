@@ -82,6 +82,8 @@ class Zone:
     signed: bool = False
     anchored: bool = True
     """Signed: its parent has its DS."""
+    nsec3: bool = False
+    """Signed: names are denied by their hashes (RFC 5155)."""
     expired: bool = False
     """Signed: by signatures of years ago."""
     forged: Mapping[str, str] = field(default_factory=dict)
@@ -231,6 +233,7 @@ def _sign(path: Path, zone: Zone) -> str:
     ]
     base = _run(keygen, directory).strip()
     times = ["-i", "20200101000000", "-e", "20200201000000"] if zone.expired else []
+    times += ["-n"] if zone.nsec3 else []
     _run([program("ldns-signzone", "ldnsutils"), *times, "-o", zone.name, path.name, base], directory)
     text = (directory / f"{path.name}.signed").read_text()
     for old, new in zone.forged.items():

@@ -50,8 +50,8 @@ ANSWERS: dict[str, Reply] = {
     "implicit.example A": records("implicit.example. 60 IN A 127.0.0.7"),
     "implicit.example AAAA": NODATA,
     "nobody-knows.example MX": NODATA,
-    "nobody-knows.example A": SERVFAIL,
-    "nobody-knows.example AAAA": NODATA,
+    "nobody-knows.example A": NODATA,
+    "nobody-knows.example AAAA": SERVFAIL,
     "failing.example MX": SERVFAIL,
     "refused.example MX": (dns.rcode.REFUSED, ()),
     "dangling.example MX": records(
