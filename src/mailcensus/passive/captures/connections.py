@@ -122,7 +122,7 @@ class Connections:
             segments.at_ns[rows].tolist(),
             rows.tolist(),
         )
-        data = segments.data
+        data = memoryview(segments.data)
         for name, forward, flag, sequence, payload, captured, length, at_ns, row in zip(
             *columns, strict=True
         ):
@@ -137,12 +137,20 @@ class Connections:
                 if not length:
                     self._opened.pop(name, None) if flag & _RST else None
                     continue
-                connection = self._begin(name, segments, row, forward, data[payload : payload + captured])
+                connection = self._begin(
+                    name, segments, row, forward, bytes(data[payload : payload + captured])
+                )
                 if connection is None:
                     continue
             if length:
                 self._said(
-                    name, connection, forward, sequence, data[payload : payload + captured], length, at_ns
+                    name,
+                    connection,
+                    forward,
+                    sequence,
+                    bytes(data[payload : payload + captured]),
+                    length,
+                    at_ns,
                 )
             if flag & (_FIN | _RST) and name in self._live:
                 self._closing(name, connection, forward, flag)
@@ -326,7 +334,9 @@ def _ends(segments: Segments, row: int) -> tuple[tuple[str, int], tuple[str, int
     """Address and port of sender and receiver."""
     at, size = (12, 4) if segments.version[row] == 4 else (8, 16)
     start = int(segments.ip[row]) + at
-    source, target = (str(ip_address(segments.data[begin : begin + size])) for begin in (start, start + size))
+    source, target = (
+        str(ip_address(bytes(segments.data[begin : begin + size]))) for begin in (start, start + size)
+    )
     return (source, int(segments.source_port[row])), (target, int(segments.target_port[row]))
 
 

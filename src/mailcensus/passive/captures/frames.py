@@ -18,14 +18,14 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 MAX_PACKET_BYTES = 1 << 20
 """Longer than any link's packet with segmentation offload (256 kB); a file that says more is damaged."""
 _MAX_BLOCK_BYTES = 16 << 20
 """Of pcapng's blocks that hold no packet."""
 _MAX_INTERFACES = 4_096
 PADDING = 64
-"""Zero bytes behind a block, so that reading a header never runs out of it."""
+"""Bytes behind a block, whatever they say, so that reading a header never runs out of it."""
 
 
 class DamagedCapture(Exception):
@@ -36,8 +36,8 @@ class DamagedCapture(Exception):
 class Frames:
     """Packets of one block of bytes; parallel arrays, in the order captured."""
 
-    data: bytes
-    """The block, with PADDING zero bytes behind it."""
+    data: bytes | bytearray
+    """The block, with PADDING bytes behind it. It is used again for the next one: copy what is to stay."""
     start: Ints
     """Offset of each packet's first byte."""
     captured: Ints
@@ -63,7 +63,7 @@ class Framing:
 def read_frames(stream: BinaryIO, block_bytes: int = BLOCK_BYTES) -> tuple[Framing, Iterator[Frames]]:
     """The packets of a capture, a block at a time.
 
-    Memory: two blocks.
+    Memory: a block, and a packet.
 
     Raises:
         DamagedCapture: it is neither pcap nor pcapng; and, out of the iterator, where it is damaged. Packets before
@@ -106,13 +106,12 @@ def _pcap(stream: BinaryIO, framing: Framing, order: str, unit_ns: int, block_by
     link = Struct(order + "I").unpack_from(rest, 16)[0] & _LINK_MASK
     framing.bytes += 20
     length_at = Struct(order + "I").unpack_from
-    left = b""
-    while block := stream.read(block_bytes):
-        framing.bytes += len(block)
-        data = left + block
+    window = _Window(stream, b"", block_bytes)
+    while window.fill():
+        data = window.data
         starts: list[int] = []
         add = starts.append
-        position, end = 0, len(data) - 16
+        position, end = 0, window.end - 16
         damaged = False
         while position <= end:
             captured = length_at(data, position + 8)[0]
@@ -122,19 +121,19 @@ def _pcap(stream: BinaryIO, framing: Framing, order: str, unit_ns: int, block_by
                 break
             add(position)
             position = after
-        left = data[position:]
+        framing.bytes = 24 + window.read_bytes
         if starts:
             yield _pcap_frames(data, np.array(starts, np.int64), order, unit_ns, link)
         if damaged:
             raise DamagedCapture(f"a packet of {captured:,} bytes")
-    framing.counts["cut_at_end"] += bool(left)
+        window.keep(position)
+    framing.counts["cut_at_end"] += window.end > 0
 
 
-def _pcap_frames(data: bytes, records: Ints, order: str, unit_ns: int, link: int) -> Frames:
-    padded = data + bytes(PADDING)
-    u32 = unaligned(padded, order + "u4")
+def _pcap_frames(data: bytearray, records: Ints, order: str, unit_ns: int, link: int) -> Frames:
+    u32 = unaligned(data, order + "u4")
     return Frames(
-        padded,
+        data,
         records + 16,
         u32[records + 8].astype(np.int64),
         u32[records + 12].astype(np.int64),
@@ -143,7 +142,42 @@ def _pcap_frames(data: bytes, records: Ints, order: str, unit_ns: int, link: int
     )
 
 
-def unaligned(data: bytes, kind: str) -> npt.NDArray[np.unsignedinteger[npt.NBitBase]]:
+class _Window:
+    """A part of a stream, read into the same memory again and again: fresh memory for each block costs more than
+    all the rest that is done with it."""
+
+    def __init__(self, stream: BinaryIO, first: bytes, block_bytes: int) -> None:
+        self._stream = stream
+        self._block_bytes = block_bytes
+        self.data = bytearray(len(first) + block_bytes + PADDING)
+        self.data[: len(first)] = first
+        self.end = len(first)
+        self.read_bytes = 0
+
+    def fill(self) -> bool:
+        """Read up to a block more behind what was kept; False: the stream has ended."""
+        if self.end + self._block_bytes + PADDING > len(self.data):  # a packet or block longer than that
+            self.data = self.data[: self.end] + bytearray(self.end + self._block_bytes + PADDING)
+        with memoryview(self.data) as view:
+            read_into = getattr(self._stream, "readinto", None)
+            if read_into is not None:
+                count = read_into(view[self.end : self.end + self._block_bytes]) or 0
+            else:
+                block = self._stream.read(self._block_bytes)
+                count = len(block)
+                view[self.end : self.end + count] = block
+        self.end += count
+        self.read_bytes += count
+        return count > 0
+
+    def keep(self, position: int) -> None:
+        """What is from here on is not done with."""
+        left = self.data[position : self.end]
+        self.data[: len(left)] = left
+        self.end = len(left)
+
+
+def unaligned(data: bytes | bytearray, kind: str) -> npt.NDArray[np.unsignedinteger[npt.NBitBase]]:
     """Every offset of some bytes read as an integer of a kind such as ">u4"; element i begins at byte i."""
     dtype = np.dtype(kind)
     return np.ndarray((len(data) - dtype.itemsize + 1,), dtype, data, strides=(1,))
@@ -175,25 +209,25 @@ class _Pcapng:
         self._interfaces: list[_Interface] = []
         self._last_ns = 0
 
-    def frames(self, stream: BinaryIO, left: bytes, block_bytes: int) -> Iterator[Frames]:
-        while block := stream.read(block_bytes):
-            self._framing.bytes += len(block)
-            data = left + block
+    def frames(self, stream: BinaryIO, first: bytes, block_bytes: int) -> Iterator[Frames]:
+        window = _Window(stream, first, block_bytes)
+        while window.fill():
+            self._framing.bytes = len(first) + window.read_bytes
             packets: list[tuple[int, int, int, int, int]] = []
             try:
-                position = self._walk(data, packets)
+                position = self._walk(window.data, window.end, packets)
             except DamagedCapture:
                 if packets:
-                    yield _pcapng_frames(data, packets)
+                    yield _pcapng_frames(window.data, packets)
                 raise
-            left = data[position:]
             if packets:
-                yield _pcapng_frames(data, packets)
-        self._framing.counts["cut_at_end"] += bool(left)
+                yield _pcapng_frames(window.data, packets)
+            window.keep(position)
+        self._framing.counts["cut_at_end"] += window.end > 0
 
-    def _walk(self, data: bytes, packets: list[tuple[int, int, int, int, int]]) -> int:
+    def _walk(self, data: bytearray, end: int, packets: list[tuple[int, int, int, int, int]]) -> int:
         """Note the packets of whole blocks; where the first block that is not whole begins."""
-        position, end = 0, len(data)
+        position = 0
         head, packet_head = Struct(self._order + "II"), Struct(self._order + "IIIII")
         while end - position >= 12:
             if data[position : position + 4] == _SECTION:
@@ -234,12 +268,12 @@ class _Pcapng:
         packets.append((start, captured, size, at_ns if 0 <= at_ns < 1 << 63 else 0, interface.link))
 
     def _section(
-        self, data: bytes, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
+        self, data: bytearray, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
     ) -> None:
         self._interfaces = []
 
     def _interface(
-        self, data: bytes, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
+        self, data: bytearray, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
     ) -> None:
         if len(self._interfaces) >= _MAX_INTERFACES or end - start < 8:
             raise DamagedCapture("too many interfaces, or a broken one")
@@ -255,7 +289,7 @@ class _Pcapng:
         self._interfaces.append(_Interface(link, snaplen, units, offset))
 
     def _old_packet(
-        self, data: bytes, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
+        self, data: bytearray, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
     ) -> None:
         if end - start < 20:
             self._framing.counts["bad_block"] += 1
@@ -264,7 +298,7 @@ class _Pcapng:
         self._packet(packets, start + 20, end, number, high << 32 | low, captured, size)
 
     def _simple(
-        self, data: bytes, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
+        self, data: bytearray, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
     ) -> None:
         """It has no time: it gets that of the packet before."""
         if not self._interfaces or end - start < 4:
@@ -276,7 +310,7 @@ class _Pcapng:
         packets.append((start + 4, captured, size, self._last_ns, self._interfaces[0].link))
 
     def _statistics(
-        self, data: bytes, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
+        self, data: bytearray, start: int, end: int, packets: list[tuple[int, int, int, int, int]]
     ) -> None:
         """Drops so far; the last word of an interface counts."""
         number = Struct(self._order + "I").unpack_from(data, start)[0]
@@ -286,13 +320,13 @@ class _Pcapng:
                 count = int.from_bytes(value, "little" if self._order == "<" else "big")
                 self._framing.counts[f"{name}_{number % _MAX_INTERFACES}"] = min(count, 1 << 62)
 
-    def _options(self, data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    def _options(self, data: bytearray, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         head = Struct(self._order + "HH")
         while end - start >= 4:
             code, length = head.unpack_from(data, start)
             if code == 0 or start + 4 + length > end:
                 return
-            yield code, data[start + 4 : start + 4 + length]
+            yield code, bytes(data[start + 4 : start + 4 + length])
             start += 4 + (length + 3 & ~3)
 
 
@@ -305,7 +339,7 @@ _OTHER_BLOCKS = {
 }
 
 
-def _pcapng_frames(data: bytes, packets: list[tuple[int, int, int, int, int]]) -> Frames:
+def _pcapng_frames(data: bytearray, packets: list[tuple[int, int, int, int, int]]) -> Frames:
     columns = np.array(packets, np.int64).T
     start, captured, length, at_ns, link = (np.ascontiguousarray(column) for column in columns)
-    return Frames(data + bytes(PADDING), start, captured, length, at_ns, link)
+    return Frames(data, start, captured, length, at_ns, link)

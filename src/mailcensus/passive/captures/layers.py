@@ -48,7 +48,7 @@ FRAGMENTED = 0x3FFF
 class Packets:
     """IP packets of a block; parallel arrays. Offsets are into `data`."""
 
-    data: bytes
+    data: bytes | bytearray
     index: Ints
     """Which frame of the block it is."""
     version: Ints
@@ -64,7 +64,7 @@ class Packets:
 class Segments:
     """TCP segments; parallel arrays. Offsets are into `data`."""
 
-    data: bytes
+    data: bytes | bytearray
     index: Ints
     at_ns: Ints
     version: Ints
@@ -89,9 +89,9 @@ class Segments:
 def ip_packets(frames: Frames, counts: Counter[str]) -> Packets:
     """The IP packets among frames; what is no IP, or of a link type that we do not read, is counted."""
     u8, u16 = unaligned(frames.data, "u1"), unaligned(frames.data, ">u2")
+    if (frames.link == frames.link[0]).all():
+        return _of_link(frames, int(frames.link[0]), np.arange(len(frames.start)), u8, u16, counts)
     kinds = np.unique(frames.link)
-    if len(kinds) == 1:
-        return _of_link(frames, int(kinds[0]), np.arange(len(frames.start)), u8, u16, counts)
     parts = [
         _of_link(frames, int(kind), np.flatnonzero(frames.link == kind), u8, u16, counts) for kind in kinds
     ]
@@ -225,7 +225,7 @@ class Headers:
 
     def _ends(
         self,
-        data: bytes,
+        data: bytes | bytearray,
         u32: npt.NDArray[np.unsignedinteger[npt.NBitBase]],
         start: Ints,
         is_v4: Bools,

@@ -118,11 +118,11 @@ class Captures:
     def _whole(self, packets: Packets, odd: list[int]) -> Packets | None:
         """The datagrams that fragments, and packets with extension headers, come to; behind the block's own bytes."""
         rows: list[tuple[int, int, int, int, int]] = []
-        parts: list[bytes] = [packets.data]
+        parts: list[bytes | bytearray] = [packets.data]
         at = len(packets.data)
         for row in odd:
             start, end, at_ns = int(packets.start[row]), int(packets.end[row]), int(packets.at_ns[row])
-            datagram = self._fragments.take(packets.data[start:end], at_ns)
+            datagram = self._fragments.take(bytes(packets.data[start:end]), at_ns)
             if datagram is not None:
                 rows.append((int(packets.index[row]), datagram[0] >> 4, at, at + len(datagram), at_ns))
                 parts.append(datagram)
