@@ -152,7 +152,7 @@ def _draw_dots(axes: Axes, base: Base, merged: dict[str, list[_Spot]], counted: 
             beyond += spot.count
             continue
         colour, marker = looks[kind]
-        size = max(_LEAST_POINTS, _MOST_POINTS * (spot.count / most) ** 0.5)
+        size = max(_LEAST_POINTS, round(_MOST_POINTS * (spot.count / most) ** 0.5))  # few sizes: few shapes
         (mark,) = axes.plot(
             x,
             y,

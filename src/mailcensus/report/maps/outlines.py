@@ -20,7 +20,9 @@ _SOUTH, _NORTH = -57.0, 84.0
 """Where the world map ends unless somebody is farther out: Antarctica has no mail of its own."""
 _LEAST_SPAN_DEGREES = 4.0
 _MARGIN = 0.08
-_GREY = "#808080"
+_DETAIL = 1_200
+"""Points nearer to each other than this part of the map's width are one: a page carries all of them."""
+_CORNERS = 3
 
 Points = NDArray[np.float64]
 
@@ -68,7 +70,7 @@ class Base:
 def states() -> Base:
     """The fifty states and the District of Columbia, Alaska and Hawaii below the others."""
     rings = [ring for _, ring in rings_of("states-albers-10m.json", "states")]
-    return Base(_path(rings), united_states, (0.0, 975.0, 610.0, 0.0))
+    return Base(_path(rings, least=975.0 / _DETAIL), united_states, (0.0, 975.0, 610.0, 0.0))
 
 
 def world(places: Points, *, fitted: bool) -> Base:
@@ -83,7 +85,9 @@ def world(places: Points, *, fitted: bool) -> Base:
         for _, ring in rings_of("countries-110m.json", "countries")
         for copy in _around(ring)
     ]
-    return Base(_path(rings), equal_earth, _window(places, fitted), _edge())
+    window = _window(places, fitted)
+    least = (window[1] - window[0]) / _DETAIL
+    return Base(_path(rings, least), equal_earth, window, _edge())
 
 
 def _around(ring: Ring) -> Iterable[Ring]:
@@ -123,10 +127,22 @@ def _edge() -> Path:
     return _path([np.vstack([east, west])])
 
 
-def _path(rings: Iterable[Points]) -> Path:
-    """One path of many closed rings."""
-    paths = [Path(np.vstack([ring, ring[:1]]), _codes(len(ring))) for ring in rings]
+def _path(rings: Iterable[Points], least: float = 0.0) -> Path:
+    """One path of many closed rings, without points nearer to the one before than `least`."""
+    paths = [
+        Path(np.vstack([ring, ring[:1]]), _codes(len(ring)))
+        for ring in (_thinned(ring, least) for ring in rings)
+        if len(ring) >= _CORNERS
+    ]
     return Path.make_compound_path(*paths)
+
+
+def _thinned(ring: Points, least: float) -> Points:
+    kept = [ring[0]]
+    for point in ring[1:]:
+        if abs(point[0] - kept[-1][0]) + abs(point[1] - kept[-1][1]) >= least:
+            kept.append(point)
+    return np.array(kept)
 
 
 def _codes(points: int) -> list[np.uint8]:
