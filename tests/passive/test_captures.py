@@ -164,6 +164,7 @@ def test_length_zero_of_segmentation_offload_is_what_the_frame_holds() -> None:
     assert is_whole(hear(pcap(packets)).flow)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(0, 2**32), st.integers(5, 700))
 def test_order_copies_and_overlaps_of_segments_do_not_matter(seed: int, size: int) -> None:
@@ -396,6 +397,7 @@ def test_no_secret_and_no_address_of_a_client_leaves_the_reader() -> None:
     assert {"LOGIN", "OTHER", "USER", "APOP", "IMAP LOGIN", "PASS", "PLAIN"} <= mechanisms
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.data())
 def test_a_damaged_capture_is_an_error_or_flows_and_never_more(data: st.DataObject) -> None:
@@ -408,6 +410,7 @@ def test_a_damaged_capture_is_an_error_or_flows_and_never_more(data: st.DataObje
     hear(bytes(capture), any_port=data.draw(st.booleans()))
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=60)), max_size=12),

@@ -25,6 +25,8 @@ from mailcensus.passive.live import _DROPS, bpf_filter
 from mailcensus.study import StageFailed, Study, StudyError
 from packets import CLIENT, SERVER, Ends, Line, connection, framed, pcap
 
+pytestmark = pytest.mark.slow
+
 SECRET = b"PLANTED-5ecret"
 LINES: list[Line] = [
     (SERVER, b"220 mx.example ESMTP\r\n"),
