@@ -13,6 +13,7 @@ from random_logins import write
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.protection_tables import PROTECTION_TABLES
 from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 
@@ -226,6 +227,10 @@ def test_a_table_equals_plain_sql(found: Found, name: str) -> None:
     assert sorted((plain(tuple(row.values())) for row in rows), key=repr) == sorted(
         map(plain, expected), key=repr
     )
+
+
+def test_every_table_of_the_chapters_has_its_query() -> None:
+    assert {spec.name for spec in PROTECTION_TABLES} == set(QUERIES)
 
 
 def plain(row: tuple[Any, ...]) -> tuple[Any, ...]:

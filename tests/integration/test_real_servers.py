@@ -9,10 +9,12 @@ import re
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pyarrow.parquet
 import pytest
 
@@ -20,6 +22,7 @@ from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.hello import DEFAULT
 from oracles import dialogues, openssh, openssl
 from oracles.dialogues import Said
+from oracles.openssl_verify import openssl_verify
 from realservers.hosts import CLUSTERS, MailHost
 from realservers.identity import spki_sha256
 from realservers.ports import PORTS
@@ -76,6 +79,8 @@ def study(mail_hosts: dict[str, MailHost], tmp_path_factory: pytest.TempPathFact
         ports = [{PORTS["smtp"]}]
         [collect]
         services = {json.dumps([*TLS_SERVICES, "ssh"])}
+        [facts]
+        root_stores = ["mozilla", "{next(iter(mail_hosts.values())).root_file}"]
         [ports]
         """
         + "\n".join(f"{service} = {port}" for service, port in PORTS.items())
@@ -103,6 +108,23 @@ def test_every_service_of_every_host_is_grabbed_once_and_to_the_end(
         **dict.fromkeys(EVERY_SERVICE, ("ok", "done")),
         **dict.fromkeys(absent, ("refused", "connect")),
     }
+
+
+def test_verdicts_on_the_chains_sent_are_those_of_openssl_verify(
+    study: Path, mail_hosts: dict[str, MailHost], grabs: dict[tuple[str, str], Row], tmp_path: Path
+) -> None:
+    root = next(iter(mail_hosts.values())).root_file
+    stores = {"mozilla": Path(certifi.where()), str(root): root}
+    certificates = {row["sha256"]: row["der"] for row in _table(study, "certificates")}
+    sent = {row["tls"]["leaf_sha256"]: row["tls"]["chain"] for row in grabs.values() if row["tls"]}
+    verdicts = _table(study, "chains")
+    assert Counter(row["root_store"] for row in verdicts) == dict.fromkeys(stores, len(sent))
+    for row in verdicts:
+        chain = [certificates[name] for name in sent[row["leaf_sha256"]]]
+        said = openssl_verify(tmp_path, stores[row["root_store"]], chain, row["at"], level=2)
+        assert said.ok == (row["status"] == "valid") == (row["root_store"] == str(root)), row
+        assert list(said.errors) == [(error["code"], error["depth"]) for error in row["errors"]], row
+        assert len(said.path) == (len(chain) + 1 if said.ok else 0), row
 
 
 @pytest.mark.parametrize(("host", "service"), EVERY_DIALOGUE)

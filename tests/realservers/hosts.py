@@ -39,6 +39,8 @@ class MailHost:
     identities: Mapping[str, Identity]
     """Service name to what it shows; every TLS service has one."""
     ssh_host_keys: tuple[HostKey, ...]
+    root_file: Path
+    """PEM: the root that every identity's chain leads to."""
 
 
 @contextmanager
@@ -106,6 +108,7 @@ class _Farm:
             servers=(self._stack.enter_context(web_and_mail), self._sshd(name, host_keys)),
             identities=dict.fromkeys(nginx.SERVICES, identity),
             ssh_host_keys=tuple(host_keys.values()),
+            root_file=self.authority.root_file,
         )
 
     def postfix_and_dovecot(
@@ -140,6 +143,7 @@ class _Farm:
                 **dict.fromkeys(dovecot.SERVICES, imap_identity),
             },
             ssh_host_keys=(host_key,),
+            root_file=self.authority.root_file,
         )
 
     def _sshd(self, name: str, host_keys: Mapping[str, HostKey]) -> RunningServer:

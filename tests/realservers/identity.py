@@ -38,7 +38,11 @@ class Identity:
 
 
 class Authority:
-    """A root and an intermediate; the root is never sent."""
+    """A root and an intermediate; the root is never sent.
+
+    Attributes:
+        root_file: PEM: the root, for those who trust it.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -51,6 +55,13 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(self._root_key, hashes.SHA256())
         )
+        root = (
+            _certificate(root_name, root_name, self._root_key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+            .sign(self._root_key, hashes.SHA256())
+        )
+        self.root_file = directory / "test-root.pem"
+        self.root_file.write_bytes(root.public_bytes(serialization.Encoding.PEM))
 
     def identity(self, name: str, private_key: PrivateKey) -> Identity:
         """Issue a certificate for a host name and write what a server needs to use it."""
