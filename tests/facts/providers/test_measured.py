@@ -1,6 +1,7 @@
 """The published .gov data against labels made by hand, and the provider table against a map made by others.
 
-`gov_sample.tsv` was drawn at random before its labels were made, after the rules were: 100 of all domains with an
+`gov_sample.tsv` was drawn at random before its labels were made, and after the rules were but for what
+docs/explanation/providers.md names: 100 of all domains with an
 exchange (`even`) and 80 of those whose exchanges serve fewer than ten domains (`hard`), where rules have something to
 do. Each was labelled by hand from its exchanges, their reverse names and the organisation of their AS, with the
 reason beside it; `open` is what these do not tell.
