@@ -54,6 +54,7 @@ def test_what_is_no_domain_says_why(text: str, reason: str) -> None:
         domain_name(text)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80))
 @settings(max_examples=200)
 def test_any_text_is_a_name_that_stays_the_same_or_none(text: str) -> None:
@@ -189,6 +190,7 @@ def test_a_list_that_is_not_there_is_refused(tmp_path: Path) -> None:
         read_domain_list(tmp_path / "none")
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=300))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_are_a_list_or_an_error(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:

@@ -241,6 +241,7 @@ DATA = {
 }
 
 
+@pytest.mark.slow
 @given(
     data=st.data(),
     kind=st.sampled_from(list(DATA)),
@@ -265,6 +266,7 @@ def test_messages_are_read_as_dnspython_reads_them(data: st.DataObject, kind: st
     assert read.ttl_s == (30 if told else 60 if len(names) > 1 else None)
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=60), st.integers(0, 200))
 def test_a_damaged_message_has_a_reading(noise: bytes, at: int) -> None:
     response = dns.message.make_response(dns.message.make_query("a.example.", "MX"))

@@ -75,6 +75,7 @@ def test_a_whole_answer_is_known_to_be_whole_byte_by_byte() -> None:
         assert ends[0] >= len(raw) - 4
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_any_bytes_have_an_outcome(raw: bytes) -> None:
     for data in (

@@ -133,6 +133,7 @@ def test_a_line_that_says_nothing_is_set_aside(told: object, reason: str) -> Non
     assert reason in found.reason
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "type", "status", "data", "answers", "results", "MX", "answer", "exchanges"]), inner, max_size=4), max_leaves=12))  # fmt: skip  # noqa: E501
 def test_any_json_gives_answers_or_a_reject(told: object) -> None:
     for read in (read_zdns, read_massdns):

@@ -217,6 +217,7 @@ def test_what_no_host_can_be_called_is_invalid(name: str) -> None:
     assert exchange_names([f"10 {name}"])[0].fault is ExchangeState.INVALID
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(max_size=60), max_size=3))
 @settings(max_examples=150)
 def test_any_texts_have_a_reading(texts: list[str]) -> None:
