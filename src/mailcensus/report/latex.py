@@ -14,6 +14,7 @@ import pyarrow as pa
 from mailcensus.analysis.csv_lists import joined
 from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.model import fields_of
+from mailcensus.report.captions import caption_text
 from mailcensus.report.cells import NOBODY, Column, Kind, column_of, is_share, percent
 from mailcensus.report.csv_files import Value, rows_of
 from mailcensus.report.nobody import shares_of_nobody
@@ -97,7 +98,7 @@ def latex_table(spec: TableSpec, table: pa.Table, shown: Sequence[str] | None = 
 
 def _caption(spec: TableSpec, rows: int) -> str:
     cut = f" The first {ROWS_MAX} of {rows:,} rows; all are in {spec.name}.csv." if rows > ROWS_MAX else ""
-    return f"{spec.title}. {spec.caption}{cut}"
+    return f"{spec.title}. {caption_text(spec.caption)}{cut}"
 
 
 def _body(columns: Sequence[Column], table: pa.Table) -> Iterable[str]:

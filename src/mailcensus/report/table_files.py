@@ -12,6 +12,7 @@ from markupsafe import Markup
 from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.analysis.writing import write_csv, write_parquet
 from mailcensus.model import fields_of
+from mailcensus.report.captions import caption_text
 from mailcensus.report.cells import column_of
 from mailcensus.report.chapters import SHOWN_COLUMNS, FigurePart
 from mailcensus.report.latex import latex_table
@@ -63,7 +64,7 @@ def _whole_view(spec: TableSpec, table: pa.Table, known_clusters: int) -> TableV
     return TableView(
         name=spec.name,
         title=spec.title,
-        caption=spec.caption,
+        caption=caption_text(spec.caption),
         columns=columns,
         first_rows=Markup("").join(rows),
         total=table.num_rows,

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from mailcensus.analysis.catalogue import TableSpec
 from mailcensus.analysis.comparison import ComparisonSpec
 from mailcensus.model import fields_of
+from mailcensus.report.captions import caption_text
 from mailcensus.report.cells import Column, cell, column_of
 from mailcensus.report.csv_files import rows_of
 from mailcensus.report.nobody import shares_of_nobody
@@ -78,7 +79,7 @@ def analysis_view(
     return TableView(
         name=spec.name,
         title=spec.title,
-        caption=spec.caption,
+        caption=caption_text(spec.caption),
         columns=columns,
         first_rows=first,
         total=table.num_rows,
