@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._plays = station.post.plays
         self._phase: Phase = self._plays.now
         self._admission = Admission.DROPPED
-        self._take: Callable[[bytes], None] = self._ignore
+        self._take: Callable[[bytes], None] = _nothing
         self._tls: TlsServer | None = None
         self._old: OldServer | None = None
         self._watch = HelloWatch()
@@ -140,6 +140,16 @@ class Connection(asyncio.Protocol):
             )
         except StudyError as trouble:
             self._house.trouble.append(trouble)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Undo what refers to us in a circle: thousands of connections should not wait for a collector of garbage."""
+        self._take = _nothing
+        self._ptr = None
+        del self._receiver
+        if self._tls is not None:
+            self._tls.let_go()
+            self._tls = None
 
     # The dialogue
 
@@ -333,9 +343,6 @@ class Connection(asyncio.Protocol):
             self._flush()
         self._transport.close()
 
-    def _ignore(self, data: bytes) -> None:
-        """What comes before we are ready, or after we are done."""
-
     def _first_record(self, client_port: int) -> Attempt:
         post = self._station.post
         return Attempt(
@@ -361,6 +368,10 @@ class Connection(asyncio.Protocol):
             message_bytes=self._house.settings.message_bytes,
             keeps=self._station.recipients.is_report,
         )
+
+
+def _nothing(data: bytes) -> None:
+    """What comes before we are ready, or after we are done."""
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -67,8 +67,9 @@ class Notes:
         self.note(mail_from_domain=domain, requiretls_asked=requiretls)
 
     def defer(self) -> None:
-        """We put it off."""
+        """We put it off; kept at once, since a sender that comes again must be known."""
         self._deferred = True
+        self.milestone(outcome=AttemptOutcome.DEFERRED)
 
     def reject(self) -> None:
         """We refused it for good."""

@@ -126,6 +126,10 @@ class TlsServer:
         except SSL.Error:  # it is broken already: nothing is to be said
             pass
 
+    def let_go(self) -> None:
+        """It is over: no alert is noted any more."""
+        self._connection.set_app_data(None)
+
     def outgoing(self) -> bytes:
         """What is to be sent."""
         out = b""
@@ -173,7 +177,9 @@ def _note_alert(connection: SSL.Connection, where: int, value: int) -> None:
     code = value & 0xFF
     if code == _CLOSE_NOTIFY:
         return
-    side = cast(TlsServer, connection.get_app_data())
+    side = cast(TlsServer | None, connection.get_app_data())
+    if side is None:
+        return
     if where == _READ_ALERT:
         side.alert = alert_name(code)
     elif where == _WRITE_ALERT:
