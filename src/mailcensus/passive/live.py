@@ -48,7 +48,11 @@ class LiveCapture:
             )
         self._interface = interface
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed by __exit__)
-        wanted = "tcp or ip6" if any_port else bpf_filter(ports)
+        wanted = (
+            "tcp or ip6 or (ip[6:2] & 0x1fff != 0) or (vlan and (tcp or ip6))"
+            if any_port
+            else bpf_filter(ports)
+        )
         # In a session of its own: Ctrl-C is ours to pass on, so that nothing captured is lost.
         self._process = subprocess.Popen(
             [program, *_arguments(program, interface), wanted],
