@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from heard_captures import hear
 
 pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
