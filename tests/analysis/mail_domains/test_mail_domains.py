@@ -37,10 +37,15 @@ def exchange(
 
 
 def rows(
-    data: Path, records: list[Mx], hosts: list[Host], name: str, left_out: tuple[str, ...] = ()
+    data: Path,
+    records: list[Mx],
+    hosts: list[Host],
+    name: str,
+    left_out: tuple[str, ...] = (),
+    home: str | None = "US",
 ) -> list[Any]:
     domains = sorted({record.domain for record in records})
-    settings = json.dumps({"domains": {"home_country": "US"}})
+    settings = json.dumps({"domains": {"home_country": home}})
     run = Run(
         run_id="r", stage="resolve", started_at=NOW, ended_at=NOW, vantage="t", mailcensus_version="1",
         settings_json=settings,
@@ -109,3 +114,21 @@ def test_a_domain_loses_mail_with_what_all_its_servers_share(tmp_path: Path) -> 
     found = rows(tmp_path, records, hosts, "shared_fate")
     told = {row["unit"]: (row["lost"], row["first"], row["domains"]) for row in found if row["level"] == "as"}
     assert told == {"1": (0, 1, 1), "2": (1, 1, 2)}
+
+
+def test_without_a_home_country_nothing_is_foreign_or_domestic(tmp_path: Path) -> None:
+    records = [exchange("a.example", "mx.a.example", 10, "100.1.0.1")]
+    hosts = [host("100.1.0.1", country="US", latitude=1.0, longitude=2.0)]
+    assert rows(tmp_path / "abroad", records, hosts, "mail_abroad", home=None) == []
+    (country,) = [
+        row
+        for row in rows(tmp_path / "c", records, hosts, "server_countries", home=None)
+        if row["group"] == "all"
+    ]
+    assert (country["country"], country["foreign"]) == ("US", None)
+    (rank,) = rows(tmp_path / "r", records, hosts, "preference_ranks", home=None)
+    assert rank["foreign"] is None
+    totals = {
+        row["quantity"]: row["ours"] for row in rows(tmp_path / "t", records, hosts, "mail_totals", home=None)
+    }
+    assert [totals[name] for name in ("domestic_rows", "foreign_rows", "locations")] == [None, None, 1]

@@ -178,6 +178,25 @@ def in_group_order(evidence: Evidence, rows: ibis.Table, *then: str | ibis.Value
     return rows.join(order, "group").order_by("place", *then)
 
 
+def is_domestic(evidence: Evidence, country: ibis.Value) -> ibis.Value:
+    """Whether a country is home; null where it is not known, or the study names no home.
+
+    Not by comparing with a null: Ibis makes `IS NULL` of that.
+    """
+    home = mail_domains(evidence).home
+    return country == home if home else _null(country)
+
+
+def is_foreign(evidence: Evidence, country: ibis.Value) -> ibis.Value:
+    """The contrary of `is_domestic`. (Ibis writes `NOT (x) IS NULL` for a null test of a negation: another thing.)"""
+    home = mail_domains(evidence).home
+    return country != home if home else _null(country)
+
+
+def _null(column: ibis.Value) -> ibis.Value:
+    return column.notnull().nullif(column.notnull())
+
+
 def share(part: ibis.Value, whole: ibis.Value) -> ibis.Value:
     """part / whole; null where there is nobody to have a share of."""
     return part / whole.nullif(0)

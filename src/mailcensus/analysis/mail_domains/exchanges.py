@@ -8,7 +8,7 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, mail_domains, share
+from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, is_foreign, mail_domains, share
 from mailcensus.analysis.mail_domains.places import Group
 from mailcensus.dataset.tables import of_run
 from mailcensus.model import Column, ExchangeState, MailState
@@ -153,7 +153,7 @@ def _abroad(evidence: Evidence) -> ibis.Table:
     """domain, exchange, abroad: every server whose country is known is in another one than home."""
     mail = mail_domains(evidence)
     placed = mail.servers.join(mail.addresses, "ip")
-    outside = placed.country != ibis.literal(mail.home, "string")
+    outside = is_foreign(evidence, placed.country)
     return placed.group_by("domain", "exchange").agg(abroad=outside.all())
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, mail_domains, share
+from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, is_domestic, mail_domains, share
 from mailcensus.analysis.mail_domains.name_rule import party_by_name
 from mailcensus.analysis.mail_domains.places import Group
 from mailcensus.dataset.tables import of_run
@@ -167,10 +167,10 @@ def jurisdiction(evidence: Evidence) -> ibis.Table:
         servers=rows.ip.nunique(), domains=rows.domain.nunique()
     )
     counts = counts.join(sizes, "group")
-    same, home = counts.operator_country == counts.server_country, ibis.literal(mail.home, "string")
+    same = counts.operator_country == counts.server_country
     relation = ibis.cases(
         (counts.operator_country.isnull() | counts.server_country.isnull(), "unknown"),
-        (same & (counts.server_country == home), "home"),
+        (same & is_domestic(evidence, counts.server_country), "home"),
         (same, "same"),
         else_="split",
     )

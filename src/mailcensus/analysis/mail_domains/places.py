@@ -8,7 +8,7 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, mail_domains, share
+from mailcensus.analysis.mail_domains.domains import grouped, in_group_order, is_foreign, mail_domains, share
 from mailcensus.dataset.tables import of_run
 from mailcensus.model import Column
 
@@ -229,4 +229,4 @@ def _operators(evidence: Evidence, rows: ibis.Table) -> ibis.Table:
 
 
 def _foreign(evidence: Evidence, rows: ibis.Table) -> ibis.Value:
-    return rows.country != ibis.literal(mail_domains(evidence).home, "string")
+    return is_foreign(evidence, rows.country)

@@ -20,6 +20,7 @@ from mailcensus.analysis.mail_domains.domains import (
     MailDomains,
     grouped,
     in_group_order,
+    is_domestic,
     location,
     mail_domains,
     share,
@@ -164,7 +165,7 @@ def _facts(evidence: Evidence) -> ibis.Table:
 
 def _as_published(evidence: Evidence) -> ibis.Table:
     rows, home = grouped(evidence, published_rows(evidence)), mail_domains(evidence).home
-    here = rows.country == ibis.literal(home, "string")
+    here = is_domestic(evidence, rows.country)
     located = rows.country.notnull()
     third, first = (rows.party == "third").sum(), (rows.party == "first").sum()
     numberless = (rows.ip.notnull() & rows.asn.isnull()).any().cast("int64") + rows.ip.isnull().any().cast(
@@ -193,7 +194,7 @@ def _as_published(evidence: Evidence) -> ibis.Table:
 def _ours(evidence: Evidence) -> ibis.Table:
     mail = mail_domains(evidence)
     servers = grouped(evidence, mail.servers.join(mail.addresses, "ip"))
-    here = servers.country == ibis.literal(mail.home, "string")
+    here = is_domestic(evidence, servers.country)
     located = servers.location.notnull()
 
     def when_home(value: ibis.Value) -> ibis.Value:
