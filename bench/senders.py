@@ -217,8 +217,9 @@ def measure(directory: Path, seconds: float) -> dict[str, object]:
         "lost": tally.connections - len(attempts),
         "messages taken, as told": tally.delivered,
         "messages taken, recorded": outcomes["delivered_encrypted"] + outcomes["delivered_clear"],
-        "memory, second fifth, kB": max(memory[fifth : 2 * fifth] or memory),
-        "memory, last fifth, kB": max(memory[-fifth:]),
+        "memory by fifths, kB": [
+            max(memory[at : at + fifth]) for at in range(0, 5 * fifth, fifth) if memory[at:]
+        ],
         "senders": dict(tally.kinds),
         "outcomes": dict(outcomes),
     }

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from OpenSSL import SSL
 
 from mailcensus.analysis.senders.matching import match
 from mailcensus.analysis.senders.pivot import column_names, pivot
@@ -22,6 +25,7 @@ from mailcensus.senders.deferrals import Deferrals, identities, registered_domai
 from mailcensus.senders.gate import Admission, Gate
 from mailcensus.senders.old_tls import OLD_KINDS, OldServer
 from mailcensus.senders.run_sheet import Noted
+from mailcensus.senders.tls_side import HelloWatch, TlsClosed, TlsEnded, TlsServer, watch_alerts
 from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls.client_hello import OfferedHello
 from mailcensus.wire.tls.messages import pull_certificate, pull_server_hello, pull_server_key_exchange_dhe
@@ -102,6 +106,31 @@ def test_what_clients_make_of_a_flight_however_it_comes() -> None:
             for at in range(0, len(reaction), size):
                 server.receive(reaction[at : at + size])
             assert (server.went_on, server.alert) == (went_on, alert)
+
+
+@cache
+def context() -> SSL.Context:
+    made = SSL.Context(SSL.TLS_SERVER_METHOD)
+    key = shown().key
+    assert key is not None
+    made.use_certificate(shown().chain[0])
+    made.use_privatekey(key)
+    watch_alerts(made)
+    return made
+
+
+@settings(max_examples=40)
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_in_the_place_of_a_hello_end_tls_or_wait_for_more(raw: bytes, is_record: bool) -> None:
+    server, watch = TlsServer(context()), HelloWatch()
+    sent = b"\x16\x03\x01" + len(raw).to_bytes(2, "big") + raw if is_record else raw
+    watch.feed(sent)
+    try:
+        assert server.receive(sent) == b""
+    except (TlsEnded, TlsClosed):
+        pass
+    server.outgoing()
+    assert (server.established, server.suite, server.version) == (False, None, None)
 
 
 def test_the_gate_counts_clients_and_all_and_seconds() -> None:

@@ -284,7 +284,7 @@ SHOWN_COLUMNS: Mapping[str, Sequence[str]] = {
         *("weak_suites", "groups", "post_quantum", "sni_share", "ja4"),
     ),
     "sender_conditions_summary": (
-        *("condition", "title", "should", "senders", "delivered_encrypted", "delivered_clear", "kept_back"),
+        *("condition", "should", "senders", "delivered_encrypted", "delivered_clear", "kept_back"),
         *("clear_share", "careful_share", "undecided", "went_on"),
     ),
     "cause_summary": (

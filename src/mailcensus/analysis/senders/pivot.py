@@ -17,7 +17,10 @@ _SENDERS = 60
 
 
 def pivot(matrix: Sequence[SenderMatrixRow]) -> tuple[type, pa.Table]:
-    """The row declaration and the rows: condition, what should be, and each sender's verdict."""
+    """The row declaration and the rows: condition, what should be, and each sender's verdict.
+
+    `encrypted` and `clear` stand for delivered_encrypted and delivered_clear.
+    """
     columns = column_names(list(dict.fromkeys(row.sender for row in matrix))[:_SENDERS])
     fields: list[tuple[str, Any]] = [
         ("condition", Annotated[str, Column("the condition")]),
@@ -30,7 +33,7 @@ def pivot(matrix: Sequence[SenderMatrixRow]) -> tuple[type, pa.Table]:
     for each in matrix:
         line = by_condition.setdefault(each.condition, {"condition": each.condition, "should": each.should})
         if each.sender in columns:
-            line[columns[each.sender]] = each.verdict
+            line[columns[each.sender]] = each.verdict.removeprefix("delivered_")
     return row, pa.Table.from_pylist(list(by_condition.values()), schema=schema_of(row))
 
 
