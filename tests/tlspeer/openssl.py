@@ -84,7 +84,7 @@ class OpensslPeer:
             if dh_params is not None:
                 parameters = Path(directory, "dh.pem")
                 parameters.write_text(dh_params)
-                context.load_dh_params(parameters)
+                context.load_dh_params(str(parameters))
         context.minimum_version = min(minimum, maximum)
         context.maximum_version = maximum
         if ciphers is not None:
