@@ -24,6 +24,7 @@ from mailcensus.cli import (
     init,
     lab,
     lifetimes,
+    outreach,
     passive,
     population,
     ports,
@@ -50,6 +51,9 @@ APP = typer.Typer(
 
 SENDERS = typer.Typer(
     help="Badly secured receivers, and what senders do about them: plan, serve, report.", no_args_is_help=True
+)
+OUTREACH = typer.Typer(
+    help="Say who asks, tell operators what concerns them, and let anybody opt out.", no_args_is_help=True
 )
 LAB = typer.Typer(help="Serve a population of mail hosts on loopback; print its truth.", no_args_is_help=True)
 
@@ -79,6 +83,10 @@ SENDERS.command(epilog=example("mailcensus senders plan study", "mailcensus send
 )
 SENDERS.command(epilog=example("mailcensus senders serve study"))(senders.serve)
 SENDERS.command(epilog=example("mailcensus senders report study"))(senders.report)
+APP.add_typer(OUTREACH, name="outreach", epilog=example("mailcensus outreach texts study"))
+OUTREACH.command(
+    epilog=example("mailcensus outreach texts study", "mailcensus outreach texts study --only security.txt")
+)(outreach.texts)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
     lab.serve
