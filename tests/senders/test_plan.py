@@ -17,6 +17,8 @@ from mailcensus.senders.run_sheet import read_sheet, sheet_file
 from mailcensus.study import Settings, Study, StudyError
 from mailcensus.study.settings import SendersSection
 
+pytestmark = pytest.mark.slow  # some fifteen RSA keys
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
