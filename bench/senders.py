@@ -173,8 +173,11 @@ def main() -> None:
         print(f"{name:28} {value}")
 
 
-def measure(directory: Path, seconds: float) -> dict[str, object]:
+def measure(directory: Path, seconds: float, idle_s: float = 10.0) -> dict[str, object]:
     """One run.
+
+    Args:
+        idle_s: when the receivers let go of who fell silent.
 
     Returns:
         connections the senders made, attempts recorded, and memory of the receivers over time.
@@ -185,7 +188,7 @@ def measure(directory: Path, seconds: float) -> dict[str, object]:
             addresses=(f"{fresh_network()}.64/26",),
             who=("bench",),
             conditions=CONDITIONS,
-            idle_s=10.0,
+            idle_s=idle_s,
             connections_per_s=2_000.0,
             reverse_names=False,
         )
@@ -203,7 +206,7 @@ def measure(directory: Path, seconds: float) -> dict[str, object]:
         assert process.stdout is not None
         process.stdout.readline()
         memory = asyncio.run(_run(process.pid, plan, tally, seconds))
-        time.sleep(12.0)  # who fell silent is let go
+        time.sleep(idle_s + 2.0)  # who fell silent is let go
     finally:
         process.terminate()
         process.wait(30)
