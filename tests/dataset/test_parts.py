@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,10 @@ def ips(data: Path) -> list[str]:
 
 
 def names(data: Path) -> list[str]:
-    return sorted(path.name for path in (data / "hits").iterdir())
+    """Of files, without the checksums."""
+    return sorted(
+        re.sub(r"-[0-9a-f]{8}\.parquet$", ".parquet", path.name) for path in (data / "hits").iterdir()
+    )
 
 
 def numbers(count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailcensus.dataset.damage import check_parts
 from mailcensus.dataset.named_hosts import hosts_named_under
 from mailcensus.dataset.seen import values_of
 from mailcensus.dataset.tables import Dataset
@@ -17,8 +18,9 @@ def dataset_of(study: Study) -> Dataset:
     """A study's dataset as analyses and reports may see it: without whom its exclusion files name by now.
 
     Raises:
-        StudyError: an exclusion file is bad, or lacks a database.
+        StudyError: an exclusion file is bad, or lacks a database; a part is damaged.
     """
+    check_parts(study.data)
     told = study.settings.facts.default_certificates
     catalogue = study.path(told) if told else None
     if not study.settings.population.exclusions:

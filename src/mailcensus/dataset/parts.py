@@ -1,8 +1,12 @@
-"""A table on disk: whole Parquet parts in one directory, `data/<table>/part-<first>-<last>.parquet`.
+"""A table on disk: whole Parquet parts in one directory, `data/<table>/part-<first>-<last>-<crc32>.parquet`.
 
 Every flush becomes one part under the next number; compaction replaces a run of parts by one whose name spans
-their numbers (`part-00000001-00000032.parquet`). Names sort in writing order, and any Parquet reader takes
+their numbers (`part-00000001-00000032-9f3c02aa.parquet`). Names sort in writing order, and any Parquet reader takes
 `data/<table>/*.parquet` as it is.
+
+The last piece of a name is the CRC-32 of the whole file. It stands in the name since that alone becomes visible with
+the bytes in one step, and covers the footer too, which Parquet's own checksums of pages do not. Parts of datasets
+written before have none and are read as they are.
 
 What a kill at any instant leaves:
 
@@ -20,6 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,7 +44,8 @@ FULL_PART_BYTES = 128 << 20
 FAN_IN = 32
 """Parts of one tier that make one part of the next while a run goes on; each row is rewritten once a tier."""
 
-_NAME = re.compile(r"part-(\d{8})-(\d{8})\.parquet")
+_NAME = re.compile(r"part-(\d{8})-(\d{8})(?:-([0-9a-f]{8}))?\.parquet")
+_CHECKED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Part:
     first: int
     last: int
     path: Path
+    checksum: str | None = None
+    """CRC-32 of the file as it was written, hex; None: written before parts had one."""
 
     @property
     def span(self) -> int:
@@ -74,7 +82,20 @@ def _all_parts(directory: Path) -> list[Part]:
     if not directory.is_dir():
         return []
     matches = ((_NAME.fullmatch(path.name), path) for path in directory.iterdir())
-    return [Part(int(match[1]), int(match[2]), path) for match, path in matches if match]
+    return [Part(int(match[1]), int(match[2]), path, match[3]) for match, path in matches if match]
+
+
+def checksum_of(path: Path) -> str:
+    """CRC-32 of a file, hex.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    value = 0
+    with path.open("rb") as file:
+        while piece := file.read(_CHECKED_BYTES):
+            value = crc32(piece, value)
+    return f"{value:08x}"
 
 
 class PartWriter:
@@ -156,6 +177,17 @@ class PartWriter:
             if part.first >= first:
                 part.path.unlink()
 
+    def replace(self, part: Part, rows: pa.Table) -> None:
+        """Make rows one durable part that takes the place of another one.
+
+        A kill leaves one of the two, or both, of which readers see one.
+
+        Raises:
+            StageFailed: as `write`; the old part stands then.
+        """
+        self._publish(part.first, part.last, [rows])
+        part.path.unlink()
+
     def compact(self) -> None:
         """Merge neighbours into parts of up to FULL_PART_BYTES. For the end of a stage."""
         for group in _neighbours_up_to(FULL_PART_BYTES, visible_parts(self._directory)):
@@ -173,18 +205,20 @@ class PartWriter:
             file.unlink()
 
     def _publish(self, first: int, last: int, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
-        final = self._directory / f"part-{first:08}-{last:08}.parquet"
-        temporary = self._directory / f".{final.name}.tmp"
+        name = f"part-{first:08}-{last:08}"
+        temporary = self._directory / f".{name}.parquet.tmp"
+        written = temporary
         try:
             with pq.ParquetWriter(temporary, schema_of(self._record), compression=COMPRESSION) as writer:
                 for table in tables:
                     writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
             sync(temporary)
-            temporary.rename(final)
+            written = temporary.rename(self._directory / f"{name}-{checksum_of(temporary)}.parquet")
             sync(self._directory)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise StageFailed(_cannot_write(final, error)) from error
+            # Its rows are still waiting: written once more, they must not stand twice.
+            written.unlink(missing_ok=True)
+            raise StageFailed(_cannot_write(self._directory / f"{name}.parquet", error)) from error
 
     def _clean(self) -> None:
         for temporary in self._directory.glob(".part-*.tmp"):

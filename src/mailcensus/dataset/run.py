@@ -18,6 +18,7 @@ from types import TracebackType
 import pyarrow.parquet as pq
 
 from mailcensus import __version__
+from mailcensus.dataset.damage import damaged_parts, set_aside, stages_to_repeat, take_out_incomplete
 from mailcensus.dataset.files import replace_file
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter, visible_files
@@ -107,7 +108,8 @@ class CurrentRun:
         self._lock = WriterLock(data)
         try:
             self._record = read_run(data) or RunRecord(_new_run_id(now))
-        except StudyError:
+            self._mend()
+        except (StudyError, OSError):
             self._lock.release()
             raise
 
@@ -165,6 +167,17 @@ class CurrentRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _mend(self) -> None:
+        """Set damaged parts aside, and have what was in them found out again."""
+        damaged = damaged_parts(self._data)
+        for name in stages_to_repeat(self._data, damaged, self.run_id):
+            progress = self.stage(name)
+            if progress.state is not StageState.NOT_STARTED:
+                order = progress.order if name in ("discover", "resolve") else None  # elsewhere: what is done
+                self._store(name, replace(progress, state=StageState.RUNNING, position=0, order=order))
+        take_out_incomplete(self._data, damaged, self.run_id)
+        set_aside(self._data, damaged)
 
     def _has_row(self, row: Run) -> bool:
         """A crash may have come between the row and the mark."""
