@@ -1,7 +1,8 @@
 """One value of a table as one HTML cell: what it shows, how it sorts, how it is set.
 
 Cells are made here, in one place, because the rows beyond a table's first page reach the browser as HTML text in
-a file of their own; both must look the same and both must be escaped.
+a file of their own; both must look the same and both must be escaped. A large study has a million of them, so they are put together as
+f-strings, twenty times quicker than `Markup.format`: only `Markup` and our own words may stand between the braces.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from mailcensus.report.visible import visible, visible_html
 
 _LIST_CHARACTERS = 80
 """Of a list, the first item and as many more as fit; the CSV file has all."""
+_TOLD_MAX = 200
+"""Further items told on hover; a million names of one certificate would make a page of megabytes."""
 _ITEM_MAX = 60
 """Characters of one item of a list; the CSV file has all."""
 _WRITTEN = {
@@ -120,8 +123,8 @@ def cell(
         of_nobody: it is a share, and its denominator is zero.
     """
     shown, sort_key = (_NOBODY, "") if of_nobody else _shown(column.kind, value, known_clusters, up)
-    sort = Markup(' data-sort="{}"').format(sort_key) if sort_key is not None else Markup("")
-    return Markup('<td class="{}"{}>{}</td>').format(column.css, sort, shown)
+    sort = "" if sort_key is None else f' data-sort="{escape(sort_key)}"'
+    return Markup(f'<td class="{column.css}"{sort}>{shown}</td>')
 
 
 def address_sort_key(address: str) -> str:
@@ -175,8 +178,8 @@ def _shown(kind: Kind, value: Value, known_clusters: int, up: str) -> tuple[Mark
 
 def _number(kind: Kind, value: int, known_clusters: int, up: str) -> Markup:
     if kind is Kind.CLUSTER and 0 < value <= known_clusters:
-        return Markup('<a href="{}clusters/{}.html">{}</a>').format(up, value, value)
-    return escape(str(value) if kind is Kind.CLUSTER else f"{value:,}")
+        return Markup(f'<a href="{escape(up)}clusters/{value}.html">{value}</a>')
+    return Markup(str(value) if kind is Kind.CLUSTER else f"{value:,}")
 
 
 def _text(kind: Kind, value: str) -> tuple[Markup, str | None]:
@@ -184,10 +187,10 @@ def _text(kind: Kind, value: str) -> tuple[Markup, str | None]:
     if kind is Kind.ADDRESS:
         return shown, address_sort_key(value)
     if kind is Kind.HASH:
-        return Markup('<span class="clip" title="{}">{}</span>').format(visible(value), shown), None
+        return Markup(f'<span class="clip" title="{escape(visible(value))}">{shown}</span>'), None
     if kind is Kind.READING:
         tone = "serious" if value in _SERIOUS else "normal"
-        return Markup('<span class="tag {}">{}</span>').format(tone, value.replace("_", " ")), None
+        return Markup(f'<span class="tag {tone}">{visible_html(value.replace("_", " "))}</span>'), None
     return shown, None
 
 
@@ -199,16 +202,17 @@ def _fitting(texts: Sequence[str]) -> Sequence[str]:
 def _item(text: str) -> Markup:
     if len(text) <= _ITEM_MAX:
         return visible_html(text)
-    return Markup('<span title="{}">{}…</span>').format(visible(text), visible_html(text[:_ITEM_MAX]))
+    return Markup(f'<span title="{escape(visible(text))}">{visible_html(text[:_ITEM_MAX])}…</span>')
 
 
 def _list(values: Sequence[str | int]) -> tuple[Markup, str | None]:
     if not values:
         return UNKNOWN, ""
     fitting = _fitting([str(value) for value in values])
-    shown = Markup(", ").join(_item(text) for text in fitting)
+    shown = ", ".join(_item(text) for text in fitting)
     rest = values[len(fitting) :]
     if rest:
-        everything = visible("; ".join(str(value) for value in rest))
-        shown += Markup(' <span class="quiet" title="{}">and {} more</span>').format(everything, len(rest))
-    return shown, None
+        told = "; ".join(str(value) for value in rest[:_TOLD_MAX])
+        cut = f"; and {len(rest) - _TOLD_MAX:,} more in the CSV file" if len(rest) > _TOLD_MAX else ""
+        shown += f' <span class="quiet" title="{escape(visible(told))}{cut}">and {len(rest):,} more</span>'
+    return Markup(shown), None

@@ -66,7 +66,7 @@ def _whole_view(spec: TableSpec, table: pa.Table, known_clusters: int) -> TableV
         title=spec.title,
         caption=caption_text(spec.caption),
         columns=columns,
-        first_rows=Markup("").join(rows),
+        first_rows=Markup("".join(rows)),
         total=table.num_rows,
         csv=f"{spec.name}.csv",
         more=None,

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mailcensus.analysis.catalogue import TableSpec
 from mailcensus.analysis.comparison import ComparisonSpec
@@ -109,15 +109,15 @@ def table_rows(
 
 def row_html(cells: Iterable[Markup], *, anchor: str | None = None) -> Markup:
     """One `<tr>`; `anchor` is its id."""
-    opened = Markup('<tr id="{}">').format(anchor) if anchor else Markup("<tr>")
-    return opened + Markup("").join(cells) + Markup("</tr>\n")
+    named = f' id="{escape(anchor)}"' if anchor else ""
+    return Markup(f"<tr{named}>{''.join(cells)}</tr>\n")
 
 
 def split_rows(rows: Iterable[Markup], name: str, rows_file: Path) -> tuple[Markup, bool]:
     """The first page's rows, and whether more were written to `rows_file`."""
     source = iter(rows)
-    first = Markup("").join(islice(source, PAGE_ROWS))
-    rest = Markup("").join(islice(source, BROWSER_ROWS_MAX - PAGE_ROWS))
+    first = Markup("".join(islice(source, PAGE_ROWS)))
+    rest = "".join(islice(source, BROWSER_ROWS_MAX - PAGE_ROWS))
     if not rest:
         return first, False
     rows_file.parent.mkdir(parents=True, exist_ok=True)
