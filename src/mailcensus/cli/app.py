@@ -25,6 +25,7 @@ from mailcensus.cli import (
     lab,
     lifetimes,
     outreach,
+    outreach_serve,
     passive,
     population,
     ports,
@@ -87,6 +88,13 @@ APP.add_typer(OUTREACH, name="outreach", epilog=example("mailcensus outreach tex
 OUTREACH.command(
     epilog=example("mailcensus outreach texts study", "mailcensus outreach texts study --only security.txt")
 )(outreach.texts)
+OUTREACH.command(
+    epilog=example(
+        "mailcensus outreach notices study --contacts contacts.csv",
+        "mailcensus outreach notices study --by domain --language de",
+    )
+)(outreach.notices)
+OUTREACH.command(epilog=example("mailcensus outreach serve study"))(outreach_serve.serve)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
     lab.serve

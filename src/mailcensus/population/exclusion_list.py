@@ -66,7 +66,7 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     written = _date_of(path)
     for number, text in lines_of(path):
         try:
-            entries.append(_entry(text, written))
+            entries.append(parse_entry(text, written))
         except ValueError as error:
             raise StudyError(f"{path}: bad exclusion at line {number}: {shown(text)}: {error}") from None
     return tuple(entries)
@@ -93,13 +93,21 @@ def _readable(path: Path, written: date) -> Iterator[Entry]:
     for _, text in lines_of(path):
         for attempt in (text, text.split()[0]):
             try:
-                yield _entry(attempt, written)
+                yield parse_entry(attempt, written)
                 break
             except ValueError:
                 continue
 
 
-def _entry(text: str, written: date) -> Entry:
+def parse_entry(text: str, written: date) -> Entry:
+    """One entry, without comment.
+
+    Args:
+        written: the day it counts from where it names none.
+
+    Raises:
+        ValueError: not an entry; the message says what is wrong.
+    """
     whom, *said = text.split(maxsplit=2)
     since = _date(said[0]) if said else written
     reason = said[1] if len(said) > 1 else NO_REASON

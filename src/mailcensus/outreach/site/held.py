@@ -1,0 +1,80 @@
+"""What the dataset holds on one address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mailcensus.dataset.parts import visible_files
+from mailcensus.dataset.tables import Dataset
+from mailcensus.model import TABLES, schema_of
+
+_COLUMNS = ("ip", "client_ip")
+"""Of an address that rows are about: one we asked, or one that came to receivers of ours."""
+_MOST_ROWS = 1_000
+_MEMORY = "512MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Rows of one table about one address."""
+
+    table: str
+    rows: list[dict[str, Any]]
+    """At most a thousand."""
+
+
+def held_on(data: Path, ip: str) -> list[Held]:
+    """Everything recorded under an address, whether it has opted out since or not.
+
+    Args:
+        data: the dataset.
+        ip: as the dataset writes them.
+    """
+    dataset = Dataset(data)
+    con = dataset.connection.con
+    con.execute(f"SET memory_limit = '{_MEMORY}'")
+    con.execute("SET threads = 1")  # a page, beside a scan that has better things to do
+    found = []
+    for name, record in TABLES.items():
+        about = " OR ".join(f"{column} = $ip" for column in _COLUMNS if column in schema_of(record).names)
+        if not about or not visible_files(data / name):
+            continue
+        dataset.table(name)
+        query = f'SELECT * FROM "{name}" WHERE {about} LIMIT {_MOST_ROWS}'
+        result = con.execute(query, {"ip": ip}).to_arrow_table()
+        if result.num_rows:
+            found.append(Held(name, [_plain(row) for row in result.to_pylist()]))
+    return found
+
+
+def first_asked(data: Path) -> datetime | None:
+    """When the first stage of the study that has ended began; None: none has."""
+    dataset = Dataset(data)
+    earliest = dataset.table("runs").started_at.min().to_pyarrow().as_py()
+    return earliest if isinstance(earliest, datetime) else None
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as JSON can have it, without what was not recorded."""
+    return {name: _value(value) for name, value in row.items() if value is not None}
+
+
+def _value(value: object) -> object:
+    match value:
+        case dict():
+            return _plain(value)
+        case list():
+            return list(_values(value))
+        case bytes():
+            return value.hex()
+        case str() | int() | float() | bool() | None:
+            return value
+    return str(value)
+
+
+def _values(values: list[object]) -> Iterator[object]:
+    return map(_value, values)
