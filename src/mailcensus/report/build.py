@@ -18,11 +18,10 @@ from mailcensus.report.cluster_page import cluster_page
 from mailcensus.report.figures import write_figures
 from mailcensus.report.index_page import index_page
 from mailcensus.report.pages import Pages
+from mailcensus.report.smaller_clusters import paged_clusters, write_smaller_clusters
 from mailcensus.report.table_files import write_table_files
 from mailcensus.study import Study
 
-CLUSTER_PAGES_MAX = 2_000
-"""The largest clusters get a page each; the rest are in the tables. Ten thousand pages take minutes."""
 _PARTS = ("assets", "clusters", "figures", "tables", "chapters", "index.html")
 
 
@@ -49,15 +48,18 @@ def build_report(
     pages = _pages(study, made_at)
     _copy_assets(folder)
     figures = {spec.name: write_figures(spec.name, tables[spec.name], folder / "figures") for spec in TABLES}
-    paged = min(tables["clusters"].num_rows, CLUSTER_PAGES_MAX)
+    paged = paged_clusters(tables["clusters"])
     for spec in TABLES:
-        write_table_files(spec, tables[spec.name], folder, pages, figures[spec.name], known_clusters=paged)
+        write_table_files(
+            spec, tables[spec.name], folder, pages, figures[spec.name], known_clusters=paged.count
+        )
     run_id = newest_run(dataset)
     (folder / "clusters").mkdir()
-    for cluster in clusters_of(tables, dataset, run_id, paged):
-        page = cluster_page(cluster, folder / "clusters", last=paged)
+    for cluster in clusters_of(tables, dataset, run_id, paged.count):
+        page = cluster_page(cluster, folder / "clusters", last=paged.count)
         pages.write(folder / "clusters" / f"{cluster.number}.html", "cluster.html.j2", up="../", page=page)
-    chapters = chapters_of(tables, figures, folder, paged)
+    smaller = write_smaller_clusters(tables["cluster_links"], paged, folder / "clusters", pages)
+    chapters = chapters_of(tables, figures, folder, paged.count)
     for chapter in chapters:
         pages.write(
             folder / "chapters" / f"{chapter.anchor}.html",
@@ -65,10 +67,12 @@ def build_report(
             up="../",
             chapter=chapter,
             chapters=chapters,
+            paged=paged,
+            smaller=smaller,
         )
     runs = of_run(dataset.table("runs"), run_id).to_pyarrow()
     preflights = of_run(dataset.table("preflights"), run_id).to_pyarrow()
-    index = index_page(study.settings, tables, runs, preflights, chapters, folder, paged)
+    index = index_page(study.settings, tables, runs, preflights, chapters, folder, paged.count)
     pages.write(folder / "index.html", "index.html.j2", up="", **index.context())
     _swap_in(folder, study.report)
     return study.report / "index.html"
@@ -79,7 +83,7 @@ def build_only(study: Study, tables: Mapping[str, pa.Table], name: str) -> Path:
     (spec,) = (spec for spec in TABLES if spec.name == name)
     if not (study.report / "assets").exists():
         _copy_assets(study.report)
-    paged = sum(1 for _ in (study.report / "clusters").glob("*.html"))
+    paged = sum(1 for _ in (study.report / "clusters").glob("[0-9]*.html"))
     figures = write_figures(name, tables[name], study.report / "figures")
     pages = _pages(study, None)
     write_table_files(spec, tables[name], study.report, pages, figures, known_clusters=paged)

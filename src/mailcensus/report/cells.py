@@ -1,8 +1,8 @@
 """One value of a table as one HTML cell: what it shows, how it sorts, how it is set.
 
 Cells are made here, in one place, because the rows beyond a table's first page reach the browser as HTML text in
-a file of their own; both must look the same and both must be escaped. A large study has a million of them, so they are put together as
-f-strings, twenty times quicker than `Markup.format`: only `Markup` and our own words may stand between the braces.
+a file of their own; both must look the same and both must be escaped. A large study has a million of them, so they
+are put together as f-strings, far quicker than `Markup.format`: only `Markup` and our own words may stand in braces.
 """
 
 from __future__ import annotations

@@ -113,11 +113,13 @@ def row_html(cells: Iterable[Markup], *, anchor: str | None = None) -> Markup:
     return Markup(f"<tr{named}>{''.join(cells)}</tr>\n")
 
 
-def split_rows(rows: Iterable[Markup], name: str, rows_file: Path) -> tuple[Markup, bool]:
-    """The first page's rows, and whether more were written to `rows_file`."""
+def split_rows(
+    rows: Iterable[Markup], name: str, rows_file: Path, *, most: int = BROWSER_ROWS_MAX
+) -> tuple[Markup, bool]:
+    """The first page's rows, and whether more, up to `most` together, were written to `rows_file`."""
     source = iter(rows)
     first = Markup("".join(islice(source, PAGE_ROWS)))
-    rest = "".join(islice(source, BROWSER_ROWS_MAX - PAGE_ROWS))
+    rest = "".join(islice(source, most - PAGE_ROWS))
     if not rest:
         return first, False
     rows_file.parent.mkdir(parents=True, exist_ok=True)
