@@ -34,27 +34,34 @@ def held_on(data: Path, ip: str) -> list[Held]:
         data: the dataset.
         ip: as the dataset writes them.
     """
+    queries = {name: query for name, record in TABLES.items() if (query := _query(name, record))}
+    with_rows = [name for name in queries if visible_files(data / name)]
+    if not with_rows:
+        return []
     dataset = Dataset(data)
     con = dataset.connection.con
     con.execute(f"SET memory_limit = '{_MEMORY}'")
     con.execute("SET threads = 1")  # a page, beside a scan that has better things to do
     found = []
-    for name, record in TABLES.items():
-        about = " OR ".join(f"{column} = $ip" for column in _COLUMNS if column in schema_of(record).names)
-        if not about or not visible_files(data / name):
-            continue
+    for name in with_rows:
         dataset.table(name)
-        query = f'SELECT * FROM "{name}" WHERE {about} LIMIT {_MOST_ROWS}'
-        result = con.execute(query, {"ip": ip}).to_arrow_table()
-        if result.num_rows:
-            found.append(Held(name, [_plain(row) for row in result.to_pylist()]))
+        rows = con.execute(queries[name], {"ip": ip}).to_arrow_table().to_pylist()
+        if rows:
+            found.append(Held(name, [_plain(row) for row in rows]))
     return found
+
+
+def _query(table: str, record: type) -> str | None:
+    """Rows about one address; None: the table has none about addresses."""
+    about = [f"{column} = $ip" for column in _COLUMNS if column in schema_of(record).names]
+    return f'SELECT * FROM "{table}" WHERE {" OR ".join(about)} LIMIT {_MOST_ROWS}' if about else None
 
 
 def first_asked(data: Path) -> datetime | None:
     """When the first stage of the study that has ended began; None: none has."""
-    dataset = Dataset(data)
-    earliest = dataset.table("runs").started_at.min().to_pyarrow().as_py()
+    if not visible_files(data / "runs"):
+        return None
+    earliest = Dataset(data).table("runs").started_at.min().to_pyarrow().as_py()
     return earliest if isinstance(earliest, datetime) else None
 
 

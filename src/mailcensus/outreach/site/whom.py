@@ -60,6 +60,11 @@ class Whom:
         """As people write it."""
         return self.domain or self.name
 
+    @property
+    def bits(self) -> int:
+        """Length of its prefix; 0 of a domain."""
+        return 0 if self.triple is None else _length(self.triple)
+
     def holds(self, ip: str) -> bool:
         """Whether an address is in the range."""
         if self.triple is None:
