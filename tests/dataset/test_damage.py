@@ -130,7 +130,7 @@ def test_hits_of_an_earlier_run_are_no_reason_to_ask_anybody_now(tmp_path: Path)
     finished_run(tmp_path)
     old = Hit(run_id="a", seen_at=NOW, ip="127.0.0.1", port=25, engine="connect")
     second = visible_parts(tmp_path / "hits")[1]
-    PartWriter(tmp_path, "hits", Hit).replace(second, pq.read_table(earlier).slice(0, 0))
+    PartWriter(tmp_path, "hits", Hit).replace(second, [pq.read_table(earlier).slice(0, 0)])
     PartWriter(tmp_path, "hits", Hit).write([old])  # after it: so nothing before it is of the run
     flip(earlier)
     assert taken_up(tmp_path)["discover"].state is StageState.DONE

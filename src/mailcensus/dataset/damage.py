@@ -127,7 +127,7 @@ def _keep(data: Path, table: str, bad: set[Path], wanted: Callable[[pa.Table], I
         rows = pq.ParquetFile(part.path).read()
         kept = rows.filter(pa.array(list(wanted(rows)), pa.bool_()))
         if len(kept) < len(rows):
-            writer.replace(part, kept)
+            writer.replace(part, [kept])
 
 
 def set_aside(data: Path, damaged: Sequence[Damaged]) -> None:

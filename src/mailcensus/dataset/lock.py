@@ -6,17 +6,21 @@ import fcntl
 import os
 from pathlib import Path
 
+from mailcensus.dataset.migrations.refusal import refuse_outdated
 from mailcensus.study import StudyError
 
 
 class WriterLock:
     """An advisory lock on a dataset, held until released or until the process ends, however it ends."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, upgrading: bool = False) -> None:
         """Take the lock.
 
+        Args:
+            upgrading: to write its older parts anew; others may not write beside these.
+
         Raises:
-            StudyError: another process holds it.
+            StudyError: another process holds it, or an earlier mailcensus wrote the dataset.
         """
         data.mkdir(parents=True, exist_ok=True)
         path = data / ".lock"
@@ -28,6 +32,12 @@ class WriterLock:
             raise StudyError(
                 f"{path}: another mailcensus is writing to this study; wait for it or stop it first"
             ) from None
+        if not upgrading:
+            try:
+                refuse_outdated(data)
+            except StudyError:
+                self.release()
+                raise
 
     def release(self) -> None:
         """Let the next one in."""

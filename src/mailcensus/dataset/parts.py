@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 
 from mailcensus.dataset.columns import table_of
 from mailcensus.dataset.files import sync
+from mailcensus.dataset.migrations.version import stamped_schema
 from mailcensus.model import schema_of
 from mailcensus.study import StageFailed
 
@@ -177,16 +178,16 @@ class PartWriter:
             if part.first >= first:
                 part.path.unlink()
 
-    def replace(self, part: Part, rows: pa.Table) -> None:
-        """Make rows one durable part that takes the place of another one.
+    def replace(self, part: Part, tables: Iterable[pa.Table]) -> None:
+        """Make tables one durable part that takes the place of another one.
 
         A kill leaves one of the two, or both, of which readers see one.
 
         Raises:
             StageFailed: as `write`; the old part stands then.
         """
-        self._publish(part.first, part.last, [rows])
-        part.path.unlink()
+        if self._publish(part.first, part.last, tables) != part.path:
+            part.path.unlink()
 
     def compact(self) -> None:
         """Merge neighbours into parts of up to FULL_PART_BYTES. For the end of a stage."""
@@ -204,17 +205,18 @@ class PartWriter:
         for file in files:
             file.unlink()
 
-    def _publish(self, first: int, last: int, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
+    def _publish(self, first: int, last: int, tables: Iterable[pa.Table]) -> Path:
         name = f"part-{first:08}-{last:08}"
         temporary = self._directory / f".{name}.parquet.tmp"
         written = temporary
         try:
-            with pq.ParquetWriter(temporary, schema_of(self._record), compression=COMPRESSION) as writer:
+            with pq.ParquetWriter(temporary, stamped_schema(self._record), compression=COMPRESSION) as writer:
                 for table in tables:
                     writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
             sync(temporary)
             written = temporary.rename(self._directory / f"{name}-{checksum_of(temporary)}.parquet")
             sync(self._directory)
+            return written
         except OSError as error:
             # Its rows are still waiting: written once more, they must not stand twice.
             written.unlink(missing_ok=True)

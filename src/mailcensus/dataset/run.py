@@ -21,6 +21,7 @@ from mailcensus import __version__
 from mailcensus.dataset.damage import damaged_parts, set_aside, stages_to_repeat, take_out_incomplete
 from mailcensus.dataset.files import replace_file
 from mailcensus.dataset.lock import WriterLock
+from mailcensus.dataset.migrations.version import DATASET_VERSION
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.model import Run
 from mailcensus.study import Settings, StageFailed, StudyError
@@ -225,6 +226,7 @@ def stage_row(
         asked=asked,
         answered=answered,
         excluded=excluded,
+        dataset_version=DATASET_VERSION,
     )
 
 

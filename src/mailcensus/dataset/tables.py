@@ -12,6 +12,7 @@ import ibis.expr.operations as ops
 import pyarrow as pa
 from ibis.backends.sql.datatypes import DuckDBType
 
+from mailcensus.dataset.migrations.shape import union_of
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
@@ -63,15 +64,21 @@ class Dataset:
             return self.put(name, schema.empty_table())
         # The view has the name of the table, so that queries in SQL see no more than others do.
         kept = bool(self.left_out) and "ip" in schema.names
-        table: ibis.Table = self.connection.read_parquet(
-            [str(file) for file in files], table_name=f"all_{name}" if kept else name
-        )
+        shown = f"all_{name}" if kept else name
+        table: ibis.Table = self._read(shown, files, schema)
         if kept:
             self.connection.raw_sql(
                 f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM all_{name} ANTI JOIN {_LEFT_OUT} USING (ip)"
             )
             table = self.connection.table(name)
         return table
+
+    def _read(self, name: str, files: list[Path], schema: pa.Schema) -> ibis.Table:
+        """A view of parts; those of an earlier mailcensus are shown in today's shape."""
+        if (query := union_of(files, schema)) is None:
+            return self.connection.read_parquet([str(file) for file in files], table_name=name)
+        self.connection.raw_sql(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+        return self.connection.table(name)
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
         """Hold rows in memory under a name: an Arrow table as it is, an expression computed once.

@@ -58,3 +58,7 @@ class Run:
             "addresses of which those asked are a random sample (discover); null: all that may be were asked"
         ),
     ] = None
+    dataset_version: Annotated[
+        int | None,
+        Column("version of the dataset it was written to; null: before November 2026", pa.uint16()),
+    ] = None
