@@ -19,6 +19,7 @@ from mailcensus.cli import (
     diff,
     discover,
     enrich,
+    export,
     grab,
     import_,
     init,
@@ -101,6 +102,7 @@ LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "
 )
 LAB.command(epilog=example("mailcensus lab truth --size 40"))(lab.truth)
 APP.command("import", epilog=example("mailcensus import study --from zmap results.csv"))(import_.import_)
+APP.command(epilog=example("mailcensus export study --to zgrab2 --out grabs.jsonl"))(export.export)
 APP.command(epilog=example("mailcensus passive study traffic.pcap", "mailcensus passive study zeek-logs/"))(
     passive.passive
 )

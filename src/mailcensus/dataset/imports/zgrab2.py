@@ -30,7 +30,7 @@ from mailcensus.dataset.imports.zgrab2_tls import tls_record
 from mailcensus.model import Grab, Http, Observation, Outcome, Stage, TlsMode
 from mailcensus.wire import imap, smtp
 from mailcensus.wire.exchange import Findings
-from mailcensus.wire.services import SERVICES, Service
+from mailcensus.wire.services import SERVICE_BY_NAME, SERVICES, Service
 from mailcensus.wire.software import identify_server
 
 _STATUSES = {
@@ -105,9 +105,9 @@ class _Reader:
             return PassedOver()
         if outcome is None:
             return _reject(number, f"{name}: no status that zgrab2 has", line)
-        return self._observation(ip, protocol, module, outcome)
+        return self._observation(ip, name, protocol, module, outcome)
 
-    def _observation(self, ip: str, protocol: str, module: Fields, outcome: Outcome) -> Row:
+    def _observation(self, ip: str, name: str, protocol: str, module: Fields, outcome: Outcome) -> Row:
         result = fields(module.get("result"))
         findings, keys = Findings(), _NO_KEYS
         log = _handshake_log(protocol, result)
@@ -119,7 +119,7 @@ class _Reader:
             findings.http = _http(result)
         elif protocol != "tls":
             _read_words(protocol, result, findings)
-        service = _service(protocol, module, result, findings)
+        service = _service(name, protocol, module, result, findings)
         if service is None:
             return PassedOver()
         error = _cut(text(module.get("error")))
@@ -193,13 +193,17 @@ def _read_words(protocol: str, result: Fields, findings: Findings) -> None:
         findings.starttls_accepted = answer.startswith(yes) or findings.tls is not None
 
 
-def _service(protocol: str, module: Fields, result: Fields, findings: Findings) -> Service | None:
-    """Which row of our services this was: by its port where the file has it, else by when TLS began.
+def _service(name: str, protocol: str, module: Fields, result: Fields, findings: Findings) -> Service | None:
+    """Which row of our services this was: the one whose name the module was given (zgrab2 itself calls it as the
+    protocol), else by its port where the file has it, else by when TLS began.
 
     A bare TLS grab without a port cannot be told: HTTPS is what it is most of the time. HTTP without TLS is none.
     """
     if protocol == "http" and findings.tls is None and not _tried_tls(result):
         return None
+    named = SERVICE_BY_NAME.get(name)
+    if named is not None and named.protocol == protocol != name:
+        return named
     return _row_of(
         protocol, port_of(module.get("port")), findings.tls is not None and "starttls" not in result
     )
