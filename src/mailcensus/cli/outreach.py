@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
-from mailcensus.cli.options import AsJson, StudyDirectory
+from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
+from mailcensus.cli.stages import open_study
+from mailcensus.cli.talk import say, waiting
 from mailcensus.study import Study, StudyError
+
+_Named = TypeVar("_Named", bound=StrEnum)
 
 
 def texts(
@@ -40,3 +46,88 @@ def texts(
             print_json({"name": text.name, "where": text.where, "text": text.body})
         else:
             sys.stdout.write(text.body if only else f"== {text.name}: {text.where}\n{text.body}\n")
+
+
+def notices(
+    directory: StudyDirectory,
+    by: Annotated[
+        str, typer.Option("--by", metavar="as|contact|domain|group", help="Whose hosts make one notice.")
+    ] = "as",
+    contacts: Annotated[
+        Path | None,
+        typer.Option("--contacts", metavar="FILE", help="Abuse contacts: CSV, or RDAP answers as JSON."),
+    ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            "--groups", metavar="FILE", help="CSV of groups by prefix, domain or AS; for --by group."
+        ),
+    ] = None,
+    language: Annotated[
+        str, typer.Option("--language", metavar="en|de", help="Of letters, where the contact has none.")
+    ] = "en",
+    templates: Annotated[
+        Path | None, typer.Option("--templates", metavar="FOLDER", help="Your own letter.<language>.txt.j2.")
+    ] = None,
+    concern: Annotated[
+        list[str] | None,
+        typer.Option("--concern", metavar="NAME", help="Tell of this alone; may be given several times."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write there; else below DIR/outreach/notices."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a notice to each operator about their hosts: a letter, CSV and JSON, the most urgent matters first.
+
+    Only their own hosts stand in it as they are. Everybody else has pseudonyms, which nobody can turn back without the
+    study's secret (DIR/secrets, for your eyes only). Nothing is sent; notices.csv lists what was written and to whom.
+    Concerns: compromised_key, weak_key, ssh_and_tls, shared_with_others, odd_key, hygiene, shared_within.
+    """
+    from mailcensus.outreach.contacts import read_contacts
+    from mailcensus.outreach.contacts_csv import read_holdings_csv
+    from mailcensus.outreach.notices import Wanted, write_notices
+    from mailcensus.outreach.notices_findings import Concern
+    from mailcensus.outreach.notices_groups import By
+
+    way = _one_of(By, "--by", by)
+    told = (
+        frozenset(_one_of(Concern, "--concern", name) for name in concern) if concern else frozenset(Concern)
+    )
+    if way is By.CONTACT and contacts is None:
+        raise StudyError("--by contact: name the file of contacts with --contacts")
+    if (way is By.GROUP) != (groups is not None):
+        raise StudyError("--by group and --groups FILE belong together; give both or none")
+    study = open_study(directory)
+    known = read_contacts(contacts) if contacts else None
+    grouping = read_holdings_csv(groups, "group", _group_name) if groups else None
+    if known and known.rdap:
+        counts = known.rdap
+        say(
+            f"{contacts}: {counts.answers:,} RDAP answers; {counts.used:,} with an abuse contact, "
+            f"{counts.without_contact:,} without, {counts.not_understood:,} not understood"
+        )
+    wanted = Wanted(way, known.holdings if known else None, grouping, language, templates, told)
+    with waiting("write notices", quiet=quiet):
+        done = write_notices(study, wanted, out)
+    say(
+        f"{done.notices:,} notices about {done.hosts:,} hosts, {done.without_contact:,} of them without a contact; "
+        f"of {done.hosts_unplaced:,} more hosts nobody knows whose they are"
+    )
+    if not done.keys_checked:
+        say(f"no key was looked over for flaws; before you send anything run: mailcensus enrich {directory}")
+    say(str(done.folder / "notices.csv"))
+
+
+def _one_of(kind: type[_Named], option: str, name: str) -> _Named:
+    try:
+        return kind(name)
+    except ValueError:
+        raise StudyError(f"{option} {name}: there are: {', '.join(kind)}") from None
+
+
+def _group_name(row: dict[str, str]) -> str:
+    if not row["group"]:
+        raise ValueError("no group")
+    return row["group"]
