@@ -67,7 +67,9 @@ def paged_clusters(clusters: pa.Table, most: int = PAGES_MAX) -> Paged:
     return Paged(count, len(hosts), hosts[count - 1], is_cut=False)
 
 
-def write_smaller_clusters(links: pa.Table, paged: Paged, folder: Path, pages: Pages) -> list[SmallerPage]:
+def write_smaller_clusters(
+    links: pa.Table, paged: Paged, folder: Path, pages: Pages, *, rows_max: int = ROWS_MAX
+) -> list[SmallerPage]:
     """Write `smaller-1.html` and so on: every host and shared key of the clusters without a page of their own.
 
     Args:
@@ -75,13 +77,14 @@ def write_smaller_clusters(links: pa.Table, paged: Paged, folder: Path, pages: P
         paged: which clusters have a page.
         folder: the clusters' folder of the report.
         pages: the report's templates.
+        rows_max: hosts and keys on a page.
     Returns:
         The pages; none where every cluster has one.
     """
     rest = links.filter(pc.field("cluster") > paged.count).sort_by(
         [("cluster", "ascending"), ("ip", "ascending")]
     )
-    made = [_page(number, part, folder) for number, part in enumerate(_cut(rest), start=1)]
+    made = [_page(number, part, folder) for number, part in enumerate(_cut(rest, rows_max), start=1)]
     for page in made:
         pages.write(
             folder / f"smaller-{page.number}.html",
@@ -94,7 +97,7 @@ def write_smaller_clusters(links: pa.Table, paged: Paged, folder: Path, pages: P
     return made
 
 
-def _cut(links: pa.Table, rows: int = ROWS_MAX) -> Iterator[pa.Table]:
+def _cut(links: pa.Table, rows: int) -> Iterator[pa.Table]:
     """Slices of about so many rows, no cluster in two of them."""
     clusters: Sequence[int] = links["cluster"].to_pylist()
     start = 0

@@ -119,7 +119,7 @@ def split_rows(
     """The first page's rows, and whether more, up to `most` together, were written to `rows_file`."""
     source = iter(rows)
     first = Markup("".join(islice(source, PAGE_ROWS)))
-    rest = "".join(islice(source, most - PAGE_ROWS))
+    rest = "".join(islice(source, max(0, most - PAGE_ROWS)))
     if not rest:
         return first, False
     rows_file.parent.mkdir(parents=True, exist_ok=True)

@@ -95,7 +95,7 @@ def noise_ports(table: pa.Table) -> Figure | None:
     with drawing(_FRAME_INCHES + _BAR_INCHES * len(rows)) as (figure, axes):
         for place, row in enumerate(rows):
             low, high = row["share"] - row["share_low"], row["share_high"] - row["share"]
-            axes.errorbar(
+            drawn = axes.errorbar(
                 row["share"],
                 place,
                 xerr=[[low], [high]],
@@ -104,6 +104,8 @@ def noise_ports(table: pa.Table) -> Figure | None:
                 capsize=3,
                 markersize=5,
             )
+            interval = f"{row['share_low']:.3%} to {row['share_high']:.3%}"
+            tell(drawn.lines[0], f"port {row['port']}: {row['share']:.3%}, 95 % interval {interval}")
         axes.set_yticks(range(len(rows)), [f"port {row['port']}" for row in rows])
         axes.set_xlim(left=0)
         axes.set_xlabel("share of the sample that answers, with its 95 % interval")

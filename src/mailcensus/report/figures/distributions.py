@@ -8,7 +8,15 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mailcensus.report.figures.style import COLOURS, drawing, grid, logarithmic, percent_axis, tell
+from mailcensus.report.figures.style import (
+    COLOURS,
+    drawing,
+    grid,
+    logarithmic,
+    percent_axis,
+    tell,
+    tell_points,
+)
 
 _MARKERS = "os^Dv"
 
@@ -18,7 +26,11 @@ def cluster_sizes(table: pa.Table) -> Figure:
     sizes, counts = (table[name].to_pylist() for name in ("size", "clusters"))
     with drawing(3.2) as (figure, axes):
         logarithmic(axes)
-        axes.plot(sizes, counts, "o", markersize=5, color=COLOURS[0], markeredgewidth=0, alpha=0.85)
+        words = [
+            f"{count:,} cluster{'' if count == 1 else 's'} of {size:,} hosts"
+            for size, count in zip(sizes, counts, strict=True)
+        ]
+        tell_points(axes, sizes, counts, words, colour=COLOURS[0])
         axes.set_xlim(1.6, max(10.0, max(sizes, default=2) * 1.6))
         axes.set_ylim(0.7, max(10.0, max(counts, default=1) * 1.6))
         axes.yaxis.set_major_formatter(axes.xaxis.get_major_formatter())
@@ -89,6 +101,12 @@ def _at_least(lines: Sequence[tuple[str, list[float], list[float]]], across: str
                 color=COLOURS[place % len(COLOURS)],
                 marker=_MARKERS[place % len(_MARKERS)],
             )
+            words = [
+                f"{name.replace('_', ' ')}: {y:.3%} on {x:,} hosts or more"
+                for x, y in zip(xs, ys, strict=True)
+            ]
+            colour, marker = COLOURS[place % len(COLOURS)], _MARKERS[place % len(_MARKERS)]
+            tell_points(axes, xs, ys, words, colour=colour, marker=marker)
         widest = max((x for _, xs, _ in lines for x in xs), default=1)
         axes.set_xlim(0.85, max(10.0, widest * 1.6))
         axes.set_ylim(min((y for _, _, ys in lines for y in ys), default=0.1) * 0.6, 1.3)

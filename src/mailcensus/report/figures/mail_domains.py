@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mailcensus.analysis.mail_domains.domains import ALL
 from mailcensus.report.figures.bars import horizontal, stacked
-from mailcensus.report.figures.style import COLOURS, drawing, grid, logarithmic, percent_axis, tell
+from mailcensus.report.figures.style import COLOURS, drawing, grid, logarithmic, percent_axis, tell_points
 from mailcensus.report.maps import Area, Dot, draw_map
 
 _UNITS_MAX = 16
@@ -97,6 +97,12 @@ def domains_per_unit(table: pa.Table) -> Figure | None:
                 linewidth=1, marker=_MARKERS[place % len(_MARKERS)], markersize=2.5, label=_WORDS[level],
                 color=COLOURS[place % len(COLOURS)],
             )  # fmt: skip
+            served, shares = ([row[name] for row in own] for name in ("domains", "at_least_share"))
+            words = [
+                f"{_WORDS[level]}: {y:.3%} serve {x:,} domains or more"
+                for x, y in zip(served, shares, strict=True)
+            ]
+            tell_points(axes, served, shares, words, colour=COLOURS[place % len(COLOURS)])
         axes.set_ylim(min(row["at_least_share"] for row in rows) * 0.6, 1.3)
         percent_axis(axes.yaxis)
         axes.set_xlabel("domains that it serves, or more")
@@ -196,11 +202,15 @@ def _cumulative(lines: Sequence[tuple[str, _Rows]], across: str) -> Figure | Non
         for place, (name, rows) in enumerate(lines):
             xs = [0, *(row["units"] for row in rows), widest + 1]
             ys = [0.0, *(row["at_most_share"] for row in rows), 1.0]
-            (line,) = axes.step(
+            axes.step(
                 xs, ys, where="post", linewidth=1.4, label=name, color=COLOURS[place % len(COLOURS)],
                 linestyle="-" if place < len(COLOURS) else "--",
             )  # fmt: skip
-            tell(line, f"{name}: one {ys[1] if xs[1] == 1 else 0:.1%}")
+            words = [f"{name}: {row['at_most_share']:.1%} have {row['units']} or fewer" for row in rows]
+            shares = [row["at_most_share"] for row in rows]
+            tell_points(
+                axes, [row["units"] for row in rows], shares, words, colour=COLOURS[place % len(COLOURS)]
+            )
         axes.set_xlim(0, widest + 0.5)
         axes.set_ylim(0, 1.02)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

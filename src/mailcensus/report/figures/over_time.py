@@ -7,7 +7,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from mailcensus.report.figures.style import COLOURS, drawing, grid
+from mailcensus.report.figures.style import COLOURS, drawing, grid, tell
 
 _HOUR_IN_DAYS = 1 / 24
 
@@ -16,7 +16,9 @@ def ledger_hours(table: pa.Table) -> Figure:
     """Connections begun in each hour, by all stages."""
     hours, attempts = (table[name].to_pylist() for name in ("hour", "attempts"))
     with drawing(2.6) as (figure, axes):
-        axes.bar(hours, attempts, width=_HOUR_IN_DAYS, align="edge", color=COLOURS[0], linewidth=0)
+        bars = axes.bar(hours, attempts, width=_HOUR_IN_DAYS, align="edge", color=COLOURS[0], linewidth=0)
+        for bar, hour, count in zip(bars, hours, attempts, strict=True):
+            tell(bar, f"{hour:%Y-%m-%d %H:%M} UTC: {count:,} connections")
         locator = AutoDateLocator(minticks=2, maxticks=8)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

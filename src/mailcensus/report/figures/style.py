@@ -21,6 +21,8 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f
 _INK = "#010203"
 """Stands for 'the colour of the text' and is replaced by currentColor on the page."""
 _WIDTH_INCHES = 6.4
+POINTS_MAX = 300
+"""Points of a line that tell their words: each is an element of the page."""
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mailcensus",
@@ -62,6 +64,22 @@ def tell(artist: Artist, words: str, *, group: str | None = None) -> None:
     """What a page shows of a mark while the pointer is on it; marks of one group can be hidden together."""
     of = "" if group is None else f"-of-{group.encode().hex()}"
     artist.set_gid(f"told-{words.encode().hex()}{of}")
+
+
+def tell_points(
+    axes: Axes,
+    xs: Sequence[float],
+    ys: Sequence[float],
+    words: Sequence[str],
+    *,
+    colour: str,
+    marker: str = "o",
+) -> None:
+    """Points of which a page can show each one's words; of more than POINTS_MAX, so many from end to end."""
+    step = -(-len(xs) // POINTS_MAX) or 1
+    for x, y, told in list(zip(xs, ys, words, strict=True))[::step]:
+        (point,) = axes.plot([x], [y], marker, markersize=4.5, color=colour, markeredgewidth=0, alpha=0.85)
+        tell(point, told)
 
 
 def logarithmic(axes: Axes) -> None:
