@@ -131,21 +131,19 @@ def _read_keys(evidence: Evidence) -> ibis.Table:
     table = facts.facts.append_column("key", pa.array(facts.key, pa.int32()))
     table = table.append_column("cluster", pa.array(facts.cluster))
     table = table.append_column("place", pa.array(np.arange(len(facts.key))))
-    evidence.dataset.put("key_facts", table)
-    return _read(evidence)
+    return evidence.dataset.put_query("key_readings", _reading(), table)
 
 
-def _read(evidence: Evidence) -> ibis.Table:
+def _reading() -> str:
     """The first rule that fits each row, and what it says: SQL, made out of the table of rules."""
     rules = (*RULES, UNDECIDED)
     tried = "\n".join(f"WHEN {rule.needs} THEN {place}" for place, rule in enumerate(rules))
-    numbered = f"SELECT *, CASE {tried} END AS rule FROM key_facts"
+    numbered = f"SELECT *, CASE {tried} END AS rule FROM key_readings_rows"
 
     def by_rule(expressions: list[str]) -> str:
         return "CASE rule " + " ".join(f"WHEN {n} THEN {text}" for n, text in enumerate(expressions)) + " END"
 
-    query = f"""
-        CREATE OR REPLACE TEMP TABLE key_readings AS
+    return f"""
         WITH numbered AS ({numbered})
         SELECT * EXCLUDE (rule),
             {by_rule([f"'{rule.reading}'" for rule in rules])} AS reading,
@@ -155,10 +153,6 @@ def _read(evidence: Evidence) -> ibis.Table:
             {by_rule([_words(rule, "IS NOT TRUE") for rule in rules])} AS doubts
         FROM numbered
     """
-    connection = evidence.dataset.connection
-    connection.raw_sql(query)
-    read: ibis.Table = connection.table("key_readings", database=("temp", "main"))
-    return read
 
 
 def _confidence(rule: Rule) -> str:

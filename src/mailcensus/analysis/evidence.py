@@ -103,7 +103,7 @@ def gather(dataset: Dataset) -> Evidence:
     """Read a dataset's newest run."""
     run_id = dataset.newest_run()
     # Nothing here stands on the order of rows in a file, and keeping it costs memory.
-    dataset.connection.raw_sql("SET preserve_insertion_order = false")
+    dataset.forget_order()
     later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
     grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
     kinds = dataset.put("kinds_by_port", _kinds_by_port(grabs))

@@ -11,8 +11,7 @@ along for every row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import ibis
@@ -140,7 +139,7 @@ def _answers(
 ) -> ibis.Table:
     rows = numbered(rows, keys, "spki_sha256", "key")
     rows = numbered(rows, certificates, "certificate_sha256", "certificate")
-    with joined_as_written(dataset):
+    with dataset.joined_as_written():
         return dataset.put("answers", rows)
 
 
@@ -160,20 +159,6 @@ def _by_hash(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibi
 def _known(rows: ibis.Table, name: str, number: str) -> ibis.Table:
     known = ibis.cases((rows[name].isnull(), None), (rows[number].isnull(), UNLISTED), else_=rows[number])
     return rows.mutate(**{number: known.cast("int32")}).drop(name)
-
-
-@contextmanager
-def joined_as_written(dataset: Dataset) -> Iterator[None]:
-    """Joins whose left side is read and whose right side is held in memory, as they are written.
-
-    DuckDB cannot tell that a million services answered, and would hold these rather than the names: at a million
-    hosts twice the time and three times the memory.
-    """
-    dataset.connection.raw_sql("SET disabled_optimizers = 'build_side_probe_side,join_order'")
-    try:
-        yield
-    finally:
-        dataset.connection.raw_sql("RESET disabled_optimizers")
 
 
 def _any_unlisted(answers: ibis.Table) -> bool:

@@ -59,7 +59,7 @@ def take_snapshot(study: Study, label: str, run_id: str | None = None) -> Snapsh
     """
     dataset = dataset_of(study)
     run_id = _chosen(study, runs_of(dataset), run_id)
-    dataset.connection.raw_sql("SET preserve_insertion_order = false")
+    dataset.forget_order()
     later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
     grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
     hosts = dataset.put("numbered_hosts", number_hosts(grabs.select("ip", connected=ibis.literal(True))))

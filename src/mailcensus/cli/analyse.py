@@ -31,6 +31,10 @@ def analyse(
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")] = False,
     as_latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX, for a paper.")] = False,
+    backend: Annotated[
+        str,
+        typer.Option(metavar="ENGINE", help="Where to work: duckdb, postgres://user@host/database, spark."),
+    ] = "duckdb",
     quiet: Quiet = False,
 ) -> None:
     """Work out all tables, write them to data/analysis and print one.
@@ -50,7 +54,7 @@ def analyse(
     others = ("flows", "domains")
     if state is StageState.NOT_STARTED and not any(visible_files(study.data / name) for name in others):
         raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")
-    tables = run_analysis(study, quiet=quiet)
+    tables = run_analysis(study, quiet=quiet, backend=backend)
     if state is StageState.RUNNING:
         say("collection is not complete; the tables are of what there is so far")
     if as_csv or as_latex:

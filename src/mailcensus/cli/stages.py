@@ -192,14 +192,15 @@ def check_table(name: str, option: str) -> None:
         raise StudyError(f"{option} {name}: no such table; there are: {', '.join(names)}")
 
 
-def run_analysis(study: Study, *, quiet: bool) -> Mapping[str, pa.Table]:
-    """Analyse what there is, and write the tables."""
+def run_analysis(study: Study, *, quiet: bool, backend: str = "duckdb") -> Mapping[str, pa.Table]:
+    """Analyse what there is, on the engine that `backend` names, and write the tables."""
     from mailcensus.analysis.analyse import analyse
+    from mailcensus.analysis.engines.choice import on_engine
     from mailcensus.analysis.writing import write_tables
     from mailcensus.dataset.left_out import dataset_of
 
-    with waiting("analyse", quiet=quiet):
-        tables = analyse(dataset_of(study))
+    with waiting("analyse", quiet=quiet), on_engine(dataset_of(study), backend) as dataset:
+        tables = analyse(dataset)
         write_tables(tables, study.analysis)
     return tables
 

@@ -12,7 +12,6 @@ import ibis
 
 from mailcensus.analysis.database_functions import sha256
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.sightings import joined_as_written
 from mailcensus.dataset.tables import later_attempts, of_run, without_superseded
 
 NUMBERS = ("version", "cipher_suite", "group", "dh_bits", "signature_scheme", "compression", "sct_count")
@@ -33,7 +32,7 @@ def tls_grabs(evidence: Evidence) -> ibis.Table:
 
     def made() -> ibis.Table:
         rows = _tls_grabs(evidence)
-        with joined_as_written(evidence.dataset):
+        with evidence.dataset.joined_as_written():
             return evidence.dataset.put("tls_grabs", rows)
 
     return evidence.once("tls_grabs", made)
