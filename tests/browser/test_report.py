@@ -149,7 +149,7 @@ def test_dark_and_light_are_chosen_and_remembered(page: Page, report: Path) -> N
 
 def test_the_drawing_shows_hosts_and_keys_and_their_evidence(page: Page, report: Path) -> None:
     # All of the drawing is on the screen: Cytoscape notices scrolling a tenth of a second late.
-    page.set_viewport_size({"width": 1280, "height": 1400})
+    page.set_viewport_size({"width": 1280, "height": 1800})
     page.goto((report / "chapters/clusters.html").as_uri())
     page.locator("#table-clusters").get_by_role("link", name="1", exact=True).click()
     page.wait_for_url("**/clusters/1.html")

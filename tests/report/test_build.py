@@ -165,7 +165,7 @@ def test_parallel_port_pairs_stay_parallel_and_have_no_direction(tmp_path: Path)
     hosts = [Host("10.0.0.1", {"smtp": 5, "imap": 5}), Host("10.0.0.2", {"ssh": 5, "imap": 5})]
     graph = graph_of(report_of(study_of(tmp_path, hosts)).parent / "clusters/1.html")
     lines = [graph["pairs"][edge[2]]["label"] for edge in graph["views"]["hosts"]["edges"]]
-    assert sorted(lines) == ["imap", "imap – smtp", "imap – ssh", "smtp – ssh"]
+    assert sorted(lines) == ["imap 143", "imap 143 – smtp 25", "imap 143 – ssh 22", "smtp 25 – ssh 22"]
 
 
 def test_nodes_carry_no_colour_of_their_own(report: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
+from operator import attrgetter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailcensus.report.drawing import Drawing, Sighting, hosts_drawing, keys_drawing, roles_of
+from mailcensus.report.drawing import Drawing, Edge, Sighting, hosts_drawing, keys_drawing, roles_of
 from mailcensus.report.layout import Blob, place, tree
 
 SERVICES = ("ssh", "smtp", "imap")
@@ -42,16 +44,29 @@ def test_the_drawing_of_keys_has_a_line_for_every_sighting(shown: list[Sighting]
 def test_the_host_drawing_has_one_line_per_pair_of_hosts_and_unordered_pair_of_services(
     shown: list[Sighting],
 ) -> None:
-    drawing = hosts_drawing(roles_of(shown))
+    drawing = hosts_drawing(roles_of(shown), [key % 2 for key in range(5)])
     assert _lines(drawing) == _brute_force(shown)
 
 
-def _lines(drawing: Drawing) -> dict[tuple[int, int, tuple[str, str]], int]:
+@given(sightings)
+@settings(deadline=None)
+def test_a_line_between_hosts_knows_the_readings_of_its_keys(shown: list[Sighting]) -> None:
+    """Key by key: what one reading's keys draw alone has the bit, and nothing else has it."""
+    readings = [key % 2 for key in range(5)]
+    drawn = _lines(hosts_drawing(roles_of(shown), readings), of=lambda edge: edge.readings)
+    for reading in (0, 1):
+        alone = _brute_force([s for s in shown if readings[s.key] == reading])
+        assert {line for line, bits in drawn.items() if bits & 1 << reading} == set(alone)
+
+
+def _lines(
+    drawing: Drawing, of: Callable[[Edge], int] = attrgetter("keys")
+) -> dict[tuple[int, int, tuple[str, str]], int]:
     lines = {}
     for edge in drawing.edges:
         one, other = sorted(drawing.nodes[end].members[0] for end in (edge.one, edge.other))
         assert (one, other, edge.pair) not in lines
-        lines[one, other, edge.pair] = edge.keys
+        lines[one, other, edge.pair] = of(edge)
     return lines
 
 
@@ -70,7 +85,7 @@ def test_two_thousand_clones_are_one_node_that_says_so() -> None:
     assert [(node.kind, len(node.members)) for node in keys.nodes] == [("key", 1), ("role", 2_000)]
     assert {edge.weight for edge in keys.edges} == {2_000}
     assert "drawn as one node" in keys.remark
-    hosts = hosts_drawing(roles)
+    hosts = hosts_drawing(roles, [0])
     assert [edge.pair for edge in hosts.edges] == [("imap", "imap"), ("imap", "smtp"), ("smtp", "smtp")]
     assert {edge.weight for edge in hosts.edges} == {2_000 * 1_999 // 2}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mailcensus.analysis.cause_rules import MEANINGS
 from mailcensus.analysis.cause_rules import Reading as Cause
 from mailcensus.report.cells import address_sort_key
+from mailcensus.report.cluster_groups import Place
 from mailcensus.report.evidence import CertificateNote, HostEvidence
 
 _SAID_MAX = 160
@@ -15,31 +16,11 @@ _SAID_MAX = 160
 
 
 @dataclass(frozen=True, slots=True)
-class SharedKey:
-    """A shared key of the cluster, from the analysis."""
-
-    spki_sha256: str
-    via: str
-    services: Sequence[str]
-    algorithm: str | None
-    bits: int | None
-    curve: str | None
-
-    @property
-    def kind(self) -> str:
-        """Algorithm and size in words."""
-        size = self.curve or (f"{self.bits} bits" if self.bits else "")
-        return " ".join(part for part in (self.algorithm or "unknown", size) if part)
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """Why the hosts of a cluster share keys, as the analysis reads it."""
+    """Why hosts share a key, or those of a cluster their keys, as the analysis reads it."""
 
     reading: str
     confidence: str | None
-    readings: Sequence[str]
-    """reading=hosts, for each reading of its keys."""
     evidence: Sequence[str]
     """fact=number."""
     supports: Sequence[str]
@@ -62,6 +43,36 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedKey:
+    """A shared key of the cluster, from the analysis."""
+
+    spki_sha256: str
+    via: str
+    services: Sequence[str]
+    algorithm: str | None
+    bits: int | None
+    curve: str | None
+    reading: Reading
+
+    @property
+    def kind(self) -> str:
+        """Algorithm and size in words."""
+        size = self.curve or (f"{self.bits} bits" if self.bits else "")
+        return " ".join(part for part in (self.algorithm or "unknown", size) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word in the names of a cluster's hosts."""
+
+    word: str
+    hosts: int
+    greetings: int
+    certificates: int
+    reverse_names: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
     """One cluster: the analysis' links, and the evidence of its hosts."""
 
@@ -73,6 +84,12 @@ class Cluster:
     hosts: Mapping[str, HostEvidence]
     notes: Mapping[str, CertificateNote]
     reading: Reading
+    readings: Sequence[str]
+    """reading=hosts, for each reading of its keys."""
+    places: Mapping[str, Place]
+    """Where its hosts are, of those that were looked up."""
+    words: Sequence[Word]
+    """Words in the names of its hosts, most hosts first."""
 
     @property
     def addresses(self) -> list[str]:
@@ -85,6 +102,13 @@ class Cluster:
         for ip, spki, _ in self.links:
             hosts.setdefault(spki, set()).add(ip)
         return {spki: len(ips) for spki, ips in hosts.items()}
+
+    def services_per_host(self) -> dict[str, int]:
+        """On how many services each host showed a shared key."""
+        services: dict[str, set[str]] = {}
+        for ip, _, shown in self.links:
+            services.setdefault(ip, set()).update(shown)
+        return {ip: len(names) for ip, names in services.items()}
 
 
 def clipped(text: str) -> str:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from mailcensus.report.cells import UNKNOWN, Column, Kind, address_sort_key
 from mailcensus.report.cluster import Cluster, SharedKey, clipped, listed
+from mailcensus.report.cluster_groups import NOWHERE, Place
 from mailcensus.report.csv_files import write_rows
 from mailcensus.report.evidence import CertificateNote, HostEvidence, KeyEvidence, ServiceEvidence
 from mailcensus.report.table_view import TableView, row_html, split_rows
@@ -21,17 +22,27 @@ _KEY_COLUMNS = (
     Column("kind", "kind", "algorithm and size", Kind.TEXT),
     Column("hosts", "hosts", "hosts of this cluster that show it", Kind.NUMBER),
     Column("services", "services", "services that show it", Kind.TEXT),
+    Column(
+        "reading", "cause", "why hosts share it, as far as it can be read, and how sure that is", Kind.TEXT
+    ),
     Column("spki_sha256", "canonical key (SPKI SHA-256)", "the same over SSH and TLS", Kind.HASH),
     Column("fingerprints", "fingerprints", "SSH fingerprints and certificates it was shown in", Kind.TEXT),
+)
+_KEY_HEADER = (
+    *("key", "spki_sha256", "kind", "via", "hosts", "services", "ssh_fingerprints", "certificates_sha256"),
+    *("reading", "confidence"),
 )
 _HOST_HEADER = (
     *("ip", "service", "port", "outcome", "stage", "said", "software", "tls_version", "cipher_suite"),
     *("certificate_sha256", "certificate_names", "keys"),
+    *("asn", "as_org", "country", "ptr"),
 )
 _HOST_COLUMNS = (
     Column("host", "host", "its address", Kind.ADDRESS),
     Column("keys", "shared keys", "as named in the table of keys", Kind.TEXT),
-    Column("names", "names", "from its certificates", Kind.TEXT),
+    Column("as", "AS", "the AS that announces it", Kind.TEXT),
+    Column("country", "country", "where the database says it is used", Kind.TEXT),
+    Column("names", "names", "its reverse name and those in its certificates", Kind.TEXT),
     Column("services", "services", "what each service said, or how asking it ended", Kind.TEXT),
 )
 
@@ -44,7 +55,7 @@ def keys_view(cluster: Cluster, evidence: Mapping[str, KeyEvidence], folder: Pat
     )
     write_rows(
         folder / f"{cluster.number}-keys.csv",
-        ("key", "spki_sha256", "kind", "via", "hosts", "services", "ssh_fingerprints", "certificates_sha256"),
+        _KEY_HEADER,
         (_key_record(i, key, counts, evidence) for i, key in enumerate(cluster.keys)),
     )
     caption = (
@@ -56,12 +67,15 @@ def keys_view(cluster: Cluster, evidence: Mapping[str, KeyEvidence], folder: Pat
 
 def hosts_view(cluster: Cluster, addresses: Sequence[str], folder: Path) -> TableView:
     label = {key.spki_sha256: f"K{i + 1}" for i, key in enumerate(cluster.keys)}
-    rows = (row_html(_host_cells(ip, cluster.hosts.get(ip), label)) for ip in addresses)
+    rows = (
+        row_html(_host_cells(ip, cluster.hosts.get(ip), cluster.places.get(ip, NOWHERE), label))
+        for ip in addresses
+    )
     write_rows(
         folder / f"{cluster.number}-hosts.csv",
         _HOST_HEADER,
         (
-            _host_record(ip, service, cluster.notes)
+            _host_record(ip, service, cluster.notes, cluster.places.get(ip, NOWHERE))
             for ip in addresses
             if ip in cluster.hosts
             for service in cluster.hosts[ip].services
@@ -105,6 +119,7 @@ def _key_cells(
         Markup("<td>{}</td>").format(key.kind),
         Markup('<td class="number" data-sort="{}">{}</td>').format(hosts, f"{hosts:,}"),
         Markup("<td>{}</td>").format(", ".join(key.services)),
+        Markup('<td>{} <span class="quiet">{}</span></td>').format(key.reading.title, key.reading.sureness),
         Markup('<td class="hash whole">{}</td>').format(key.spki_sha256),
         Markup('<td class="hash whole"><ul>{}</ul></td>').format(Markup("").join(prints)),
     ]
@@ -118,18 +133,21 @@ def _certificate_item(sha256: str, note: CertificateNote | None) -> Markup:
     return Markup('<li>{} <span class="quiet">{}{}</span></li>').format(sha256, names, until)
 
 
-def _host_cells(ip: str, host: HostEvidence | None, label: Mapping[str, str]) -> list[Markup]:
+def _host_cells(ip: str, host: HostEvidence | None, place: Place, label: Mapping[str, str]) -> list[Markup]:
     shown = (
         {label[spki] for service in host.services for spki in service.keys if spki in label}
         if host
         else set()
     )
     keys = sorted(shown, key=lambda name: int(name[1:]))
-    names = visible_html(", ".join(host.names)) if host and host.names else UNKNOWN
+    known = ([place.ptr] if place.ptr else []) + list(host.names if host else ())
+    names = visible_html(", ".join(dict.fromkeys(known))) if known else UNKNOWN
     services = [_service_item(service, label) for service in host.services] if host else []
     return [
         Markup('<td class="address" data-sort="{}">{}</td>').format(address_sort_key(ip), visible_html(ip)),
         Markup("<td>{}</td>").format(", ".join(keys)),
+        Markup("<td>{}</td>").format(visible_html(place.system) if place.system else UNKNOWN),
+        Markup("<td>{}</td>").format(visible_html(place.country) if place.country else UNKNOWN),
         Markup('<td class="long">{}</td>').format(names),
         Markup('<td class="wrap"><ul>{}</ul></td>').format(Markup("").join(services)),
     ]
@@ -148,7 +166,7 @@ def _service_item(service: ServiceEvidence, label: Mapping[str, str]) -> Markup:
 
 def _key_record(
     i: int, key: SharedKey, counts: Mapping[str, int], evidence: Mapping[str, KeyEvidence]
-) -> tuple[str | int | list[str], ...]:
+) -> tuple[str | int | list[str] | None, ...]:
     seen = evidence.get(key.spki_sha256, KeyEvidence())
     return (
         f"K{i + 1}",
@@ -159,11 +177,13 @@ def _key_record(
         list(key.services),
         sorted(seen.ssh_fingerprints),
         sorted(seen.certificates),
+        key.reading.reading,
+        key.reading.confidence,
     )
 
 
 def _host_record(
-    ip: str, service: ServiceEvidence, notes: Mapping[str, CertificateNote]
+    ip: str, service: ServiceEvidence, notes: Mapping[str, CertificateNote], place: Place
 ) -> tuple[str | int | list[str] | None, ...]:
     note = notes.get(service.leaf_sha256) if service.leaf_sha256 else None
     return (
@@ -179,4 +199,8 @@ def _host_record(
         service.leaf_sha256,
         note.names if note else [],
         sorted(service.keys),
+        place.asn,
+        place.as_org,
+        place.country,
+        place.ptr,
     )

@@ -11,7 +11,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations, combinations_with_replacement, pairwise, product
+from operator import or_
 
 from mailcensus.report.layout import SPACING, Blob, Point, place, ring, tree
 
@@ -71,6 +73,8 @@ class Edge:
     """Pairs of hosts, or hosts, that it stands for."""
     keys: int
     """Keys that make it."""
+    readings: int = 0
+    """Between hosts: the readings of these keys, a bit for each by its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +127,19 @@ def keys_drawing(roles: Sequence[Role]) -> Drawing:
     return Drawing(nodes, edges, remark)
 
 
-def hosts_drawing(roles: Sequence[Role]) -> Drawing:
-    """Hosts joined by one line for each unordered pair of services on which they show the same key."""
+def hosts_drawing(roles: Sequence[Role], reading_of: Sequence[int]) -> Drawing:
+    """Hosts joined by one line for each unordered pair of services on which they show the same key.
+
+    Args:
+        roles: the hosts.
+        reading_of: for each key the number of its reading.
+    """
     hosts = sum(len(role.hosts) for role in roles)
     kept = roles[:ROLES_MAX]
     links = _role_links(kept)
     lines = sum(_lines(kept, link) for link in links)
     if hosts <= PAIRED_HOSTS_MAX and lines <= PAIRED_LINES_MAX:
-        return _host_by_host(kept, links)
+        return _host_by_host(kept, links, _readings(kept, links, reading_of))
     remark = "Hosts that show the same keys on the same services are drawn as one node."
     if len(roles) > ROLES_MAX:
         remark += f" The {ROLES_MAX:,} largest of {len(roles):,} such groups are drawn."
@@ -140,7 +149,7 @@ def hosts_drawing(roles: Sequence[Role]) -> Drawing:
             f" The {len(strongest):,} lines that stand for the most pairs of hosts are drawn, of {len(links):,};"
             " hosts without one of them are not. The view of hosts and keys shows all."
         )
-    return _role_by_role(kept, links, strongest, remark)
+    return _role_by_role(kept, links, _readings(kept, strongest, reading_of), remark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,13 +241,33 @@ def _role_links(roles: Sequence[Role]) -> Counter[_RoleLink]:
     return links
 
 
+def _readings(
+    roles: Sequence[Role], links: Iterable[_RoleLink], reading_of: Sequence[int]
+) -> dict[_RoleLink, int]:
+    """Bits of the readings of the keys behind each of these links."""
+    return {link: _reading_bits(roles, link, reading_of) for link in links}
+
+
+def _reading_bits(roles: Sequence[Role], link: _RoleLink, reading_of: Sequence[int]) -> int:
+    u, v, (one, other) = link
+    left, right = dict(roles[u].shows), dict(roles[v].shows)
+    joining = (
+        key
+        for key in left.keys() & right.keys()
+        if (one in left[key] and other in right[key]) or (other in left[key] and one in right[key])
+    )
+    return reduce(or_, (1 << reading_of[key] for key in joining))
+
+
 def _lines(roles: Sequence[Role], link: _RoleLink) -> int:
     """Pairs of hosts that a link stands for."""
     one, other = len(roles[link[0]].hosts), len(roles[link[1]].hosts)
     return one * other if link[0] != link[1] else one * (one - 1) // 2
 
 
-def _host_by_host(roles: Sequence[Role], links: Counter[_RoleLink]) -> Drawing:
+def _host_by_host(
+    roles: Sequence[Role], links: Counter[_RoleLink], readings: Mapping[_RoleLink, int]
+) -> Drawing:
     """Every host on one circle, so that no line passes under a host."""
     hosts = [host for role in roles for host in role.hosts]
     number = {host: i for i, host in enumerate(hosts)}
@@ -247,13 +276,14 @@ def _host_by_host(roles: Sequence[Role], links: Counter[_RoleLink]) -> Drawing:
     edges: list[Edge] = []
     for (u, v, pair), keys in sorted(links.items()):
         ends = product(roles[u].hosts, roles[v].hosts) if u != v else combinations(roles[u].hosts, 2)
-        edges += [Edge(number[a], number[b], pair, 1, keys) for a, b in ends]
+        edges += [Edge(number[a], number[b], pair, 1, keys, readings[u, v, pair]) for a, b in ends]
     return Drawing(nodes, edges, "")
 
 
 def _role_by_role(
-    roles: Sequence[Role], links: Counter[_RoleLink], drawn: Sequence[_RoleLink], remark: str
+    roles: Sequence[Role], links: Counter[_RoleLink], drawn: Mapping[_RoleLink, int], remark: str
 ) -> Drawing:
+    """The links in `drawn`, which holds the readings of each."""
     ends = sorted({end for u, v, _ in drawn for end in (u, v)})
     number = {role: i for i, role in enumerate(ends)}
     joined = sorted({(number[u], number[v]) for u, v, _ in drawn if u != v})
@@ -264,8 +294,8 @@ def _role_by_role(
         for end, points in zip(ends, placed, strict=True)
     ]
     edges = [
-        Edge(number[u], number[v], pair, _lines(roles, (u, v, pair)), links[u, v, pair])
-        for u, v, pair in drawn
+        Edge(number[u], number[v], pair, _lines(roles, (u, v, pair)), links[u, v, pair], readings)
+        for (u, v, pair), readings in drawn.items()
     ]
     return Drawing(nodes, edges, remark)
 

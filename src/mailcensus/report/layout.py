@@ -35,6 +35,11 @@ def diameter(weight: int) -> float:
     return min(18.0 + 7.0 * math.sqrt(weight - 1), 190.0)
 
 
+def host_diameter(services: int) -> float:
+    """Diameter of a single host's node: it grows with the services on which it showed a key, up to a point."""
+    return min(15.0 + 3.0 * services, 42.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Blob:
     """A group of members that stand together, as a disc of the graph of groups."""

@@ -9,20 +9,57 @@ document.addEventListener("DOMContentLoaded", () => {
   const LISTED_MAX = 60;
   const CURVES_MAX = 2000; // above this, lines are straight and cheap
   const hiddenPairs = { keys: new Set(), hosts: new Set() };
+  const filters = { service: "", as: "", reading: "" };
+  const colourBy = document.querySelector("[data-colour-by]");
   let view = "keys";
 
   const number = (n) => n.toLocaleString("en");
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+  // -- colours of hosts --------------------------------------------------------------------------------------------
+
+  const OTHERS = data.colours.length - 1;
+  const UNKNOWN = data.colours.length;
+  // How many of these hosts have each colour, as [place in the palette, share]; most first.
+  const sharesOf = (members) => {
+    const group = colourBy && data.groups[colourBy.value];
+    if (!group) return [];
+    const counts = new Map();
+    members.forEach((member) => {
+      const place = group.members[member];
+      const slot = place < 0 ? UNKNOWN : Math.min(place, OTHERS);
+      counts.set(slot, (counts.get(slot) ?? 0) + 1);
+    });
+    return [...counts].sort((a, b) => b[1] - a[1]).map(([slot, count]) => [slot, count / members.length]);
+  };
+  const hueOf = (slot) => (slot === UNKNOWN ? colour("--sheet") : data.colours[slot]);
+  const paint = (node) => {
+    const { kind, members } = node.data();
+    if (kind === "key") return;
+    const shares = sharesOf(members);
+    const [first] = shares;
+    node.data({
+      hue: first ? hueOf(first[0]) : colour("--host"),
+      unknown: shares.length === 1 && first[0] === UNKNOWN ? 1 : 0,
+      coloured: first ? 1 : 0,
+      pie: shares.length > 1 ? 1 : 0,
+      ...Object.fromEntries(SLICES.flatMap((i) => [
+        [`hue${i}`, shares[i - 1] ? hueOf(shares[i - 1][0]) : "#000"], [`share${i}`, shares[i - 1] ? 100 * shares[i - 1][1] : 0],
+      ])),
+    });
+  };
+  const SLICES = Array.from({ length: UNKNOWN + 1 }, (_, i) => i + 1);
+  const slicesOf = (node) => sharesOf(node.data("members")).map(([slot, share]) => [hueOf(slot), share]);
+
   const nodeOf = ([kind, members, x, y, size, label, serious], i) => ({
     group: "nodes",
-    data: { id: `n${i}`, kind, members, label, size, serious: serious ? 1 : 0 },
+    data: { id: `n${i}`, kind, members, label, size, serious: serious ? 1 : 0, hue: "#888" },
     position: { x, y },
   });
-  const edgeOf = ([one, other, pair, weight, keys], i) => ({
+  const edgeOf = ([one, other, pair, weight, keys, readings], i) => ({
     group: "edges",
     data: {
-      id: `e${i}`, source: `n${one}`, target: `n${other}`, pair, weight, keys,
+      id: `e${i}`, source: `n${one}`, target: `n${other}`, pair, weight, keys, readings,
       colour: data.pairs[pair].colour,
       width: 1.6 + Math.log10(weight),
     },
@@ -34,16 +71,26 @@ document.addEventListener("DOMContentLoaded", () => {
     const dashes = data.pairs.map((pair, i) => [pair.dash, i]).filter(([dash]) => dash.length);
     return [
       { selector: "node", style: {
-        width: "data(size)", height: "data(size)", label: "data(label)", "background-color": colour("--host"),
+        width: "data(size)", height: "data(size)", label: "data(label)", "background-color": "data(hue)",
         "border-width": 1.5, "border-color": colour("--sheet"),
         color: colour("--soft"), "font-size": 10, "font-family": "monospace",
         "text-valign": "bottom", "text-margin-y": 5, "min-zoomed-font-size": 8,
         "text-background-color": colour("--sheet"), "text-background-opacity": 0.75, "text-background-padding": 1,
       } },
+      { selector: "node[coloured = 1]", style: { "border-color": colour("--host") } },
+      { selector: "node[unknown = 1]", style: { "background-opacity": 0, "border-style": "dashed" } },
+      { selector: "node[pie = 1]", style: {
+        "pie-size": "100%",
+        ...Object.fromEntries(SLICES.flatMap((i) => [
+          [`pie-${i}-background-color`, `data(hue${i})`], [`pie-${i}-background-size`, `data(share${i})`],
+        ])),
+      } },
       { selector: 'node[kind = "role"]', style: {
         "text-valign": "center", "text-margin-y": 0, color: colour("--sheet"), "font-size": 13, "font-weight": 600,
         "text-background-opacity": 0,
       } },
+      { selector: 'node[kind = "role"][coloured = 1]', style: { color: "#1d1f24" } },
+      { selector: 'node[kind = "role"][unknown = 1]', style: { color: colour("--ink") } },
       { selector: 'node[kind = "key"]', style: {
         shape: "diamond", "background-color": colour("--key"), "font-size": 14, "font-weight": 600, color: colour("--ink"),
         "min-zoomed-font-size": 6,
@@ -67,7 +114,7 @@ document.addEventListener("DOMContentLoaded", () => {
     ];
   };
 
-  const cy = cytoscape({
+  const cy = (window.mailcensusDrawing = cytoscape({
     container: canvas,
     elements: elementsOf(view),
     style: styleOf(view),
@@ -78,10 +125,11 @@ document.addEventListener("DOMContentLoaded", () => {
     selectionType: "single",
     pixelRatio: "auto",
     hideEdgesOnViewport: data.views.keys.edges.length > 4000,
-  });
+  }));
+  cy.nodes().forEach(paint);
   // A drawing of two hosts need not fill the screen.
   const fit = () => {
-    cy.fit(undefined, 44);
+    cy.fit(cy.elements().filter((element) => !element.hasClass("hidden")), 44);
     if (cy.zoom() > 1.4) {
       cy.zoom(1.4);
       cy.center();
@@ -110,8 +158,31 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const keyNames = (keys) => keys.map((key) => data.keys[key].label).join(", ");
 
-  const showHost = (host) => {
+  const why = (told) => {
+    const said = (words, className) => make("li", className, words);
+    return make("ul", "why",
+      ...told.supports.map((words) => said(words, "")),
+      ...told.doubts.map((words) => said(`not so, or not known: ${words}`, "doubt")));
+  };
+  const placeOf = (member) => {
+    const { as, country } = data.groups;
+    return [as, country].map(({ labels, members }) => labels[members[member]] ?? "");
+  };
+  const showCluster = () => [
+    make("p", "title", `${data.reading.title}, ${data.reading.sureness}`),
+    make("p", "", `${data.reading.meaning}.`),
+    why(data.reading),
+    make("p", "hint", "Pick a node or a line to see what is known of it."),
+  ];
+  const causesOf = (keys) => [...new Set(keys.map((key) => `${data.readings[data.keys[key].reading].title}, ${data.keys[key].sureness}`))];
+
+  const showHost = (member) => {
+    const host = data.hosts[member];
     const list = make("dl", "");
+    const [system, country] = placeOf(member);
+    fact(list, "AS", system);
+    fact(list, "Country", country);
+    fact(list, "Why it shares", ...causesOf([...new Set(host.services.flatMap((service) => service.keys))]));
     fact(list, "Names in its certificates", host.names.join(", "));
     host.services.forEach((service) => {
       const keys = service.keys.length ? `shows ${keyNames(service.keys)}` : "";
@@ -119,17 +190,35 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     return [make("p", "title", host.ip), list, make("p", "", finder("hosts", host.ip, "Show in the table"))];
   };
+  const mostOf = (members, { labels, members: placed }) => {
+    const counts = new Map();
+    members.forEach((member) => counts.set(placed[member], (counts.get(placed[member]) ?? 0) + 1));
+    const most = [...counts].sort((a, b) => b[1] - a[1]);
+    const named = most.slice(0, 5).map(([place, count]) => `${labels[place] ?? (place < 0 ? "not known" : "another")}: ${number(count)}`);
+    return most.length > 5 ? [...named, `and ${number(most.length - 5)} more`] : named;
+  };
   const showRole = (members) => {
+    const list = make("dl", "");
+    const known = (group) => (group.labels.length ? mostOf(members, group) : []);
+    fact(list, "AS", ...known(data.groups.as));
+    fact(list, "Country", ...known(data.groups.country));
     const listed = members.slice(0, LISTED_MAX).map((member) => make("li", "mono", data.hosts[member].ip));
     const rest = members.length - listed.length;
     return [
       make("p", "title", `${number(members.length)} hosts that show the same keys on the same services`),
+      list,
+      make("p", "", "One of them:"),
+      ...showHost(members[0]),
+      make("p", "", "All:"),
       make("ul", "legend", ...listed),
       rest ? make("p", "hint", `and ${number(rest)} more in the table below`) : null,
     ];
   };
   const showKey = (key) => {
     const list = make("dl", "");
+    const reading = data.readings[key.reading];
+    fact(list, "Why it is shared", `${reading.title}, ${key.sureness}: ${reading.meaning}`);
+    list.append(make("dd", "", why(key)));
     fact(list, "Kind", key.kind);
     fact(list, "Shown by", `${number(key.hosts)} hosts, on ${key.services.join(", ")}`);
     fact(list, "Canonical key (SPKI SHA-256)", key.spki);
@@ -150,20 +239,21 @@ document.addEventListener("DOMContentLoaded", () => {
     fact(list, "Services", data.pairs[pair].label);
     fact(list, view === "keys" ? "Hosts" : "Pairs of hosts", number(weight));
     fact(list, "Keys", number(keys));
+    fact(list, "Why", ...readingsOf(edge).map((i) => data.readings[i].title));
     return [make("p", "title", data.pairs[pair].label), list];
   };
   const evidenceOf = (element) => {
     if (element.isEdge()) return showEdge(element);
     const { kind, members } = element.data();
     if (kind === "key") return showKey(data.keys[members[0]]);
-    return members.length === 1 ? showHost(data.hosts[members[0]]) : showRole(members);
+    return members.length === 1 ? showHost(members[0]) : showRole(members);
   };
 
   const pick = (element) => {
     cy.elements(":selected").unselect();
     cy.elements().removeClass("unlike");
     if (!element) {
-      picked.replaceChildren(make("p", "hint", "Nothing picked."));
+      picked.replaceChildren(...showCluster());
       return;
     }
     element.select();
@@ -178,19 +268,62 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // -- views, legend, zoom, keyboard -------------------------------------------------------------------------------
 
-  const applyHidden = () => {
-    cy.edges().forEach((edge) => {
-      edge.toggleClass("hidden", hiddenPairs[view].has(edge.data("pair")));
-    });
+  // A line stays while its services, one of its ends and one of its keys' readings are those chosen.
+  const keyOf = (edge) => edge.target().data("members")[0];
+  const readingsOf = (edge) =>
+    view === "keys"
+      ? [data.keys[keyOf(edge)].reading]
+      : data.readings.map((_, i) => i).filter((i) => edge.data("readings") & (1 << i));
+  const isOfSystem = (node) =>
+    node.data("kind") !== "key" && node.data("members").some((member) => String(data.groups.as.members[member]) === filters.as);
+  const passes = (edge) =>
+    (!filters.service || data.pairs[edge.data("pair")].services.includes(filters.service)) &&
+    (!filters.as || isOfSystem(edge.source()) || isOfSystem(edge.target())) &&
+    (!filters.reading || readingsOf(edge).includes(Number(filters.reading)));
+  const shown = document.querySelector("[data-shown]");
+  const sayShown = () => {
+    const left = cy.nodes().filter((node) => !node.hasClass("hidden"));
+    const keys = left.filter('[kind = "key"]').length;
+    const hosts = left.filter('[kind != "key"]').reduce((sum, node) => sum + node.data("members").length, 0);
+    const words = [`${number(hosts)} of ${number(data.hosts.length)} hosts`];
+    if (view === "keys") words.push(`${number(keys)} of ${number(data.keys.length)} keys`);
+    const lines = cy.edges().filter((edge) => !edge.hasClass("hidden")).length;
+    const groups = view === "keys" || Object.values(filters).some(Boolean);
+    shown.textContent = `Drawn: ${words.join(" and ")}, ${number(lines)} lines.${
+      groups && filters.as ? " A node for several hosts is drawn when one of them is in the AS." : ""}`;
   };
+  const applyHidden = () => {
+    const filtered = Object.values(filters).some(Boolean);
+    cy.batch(() => {
+      cy.edges().forEach((edge) => {
+        edge.toggleClass("hidden", hiddenPairs[view].has(edge.data("pair")) || !passes(edge));
+      });
+      cy.nodes().forEach((node) => {
+        node.toggleClass("hidden", filtered && !node.connectedEdges().some(passes));
+      });
+    });
+    sayShown();
+  };
+  document.querySelectorAll("[data-filter]").forEach((select) =>
+    select.addEventListener("change", () => {
+      filters[select.dataset.filter] = select.value;
+      pick(null);
+      applyHidden();
+      fit();
+    }));
+  colourBy?.addEventListener("change", () => {
+    cy.batch(() => cy.nodes().forEach(paint));
+    document.querySelectorAll("[data-colours]").forEach((legend) => { legend.hidden = legend.dataset.colours !== colourBy.value; });
+  });
   const showView = (name) => {
     view = name;
     pick(null);
     cy.elements().remove();
     cy.style(styleOf(name));
     cy.add(elementsOf(name));
-    fit();
+    cy.nodes().forEach(paint);
     applyHidden();
+    fit();
     document.querySelectorAll("[data-view]").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.view === name)));
     document.querySelectorAll("[data-legend]").forEach((legend) => { legend.hidden = legend.dataset.legend !== name; });
     document.querySelectorAll("[data-remark]").forEach((remark) => { remark.hidden = remark.dataset.remark !== name; });
@@ -223,7 +356,8 @@ document.addEventListener("DOMContentLoaded", () => {
     button.addEventListener("click", () => (button.dataset.zoom === "fit" ? fit() : zoomBy(Number(button.dataset.zoom)))));
 
   const step = (by) => {
-    const nodes = cy.nodes();
+    const nodes = cy.nodes().filter((node) => !node.hasClass("hidden"));
+    if (!nodes.length) return;
     const now = nodes.toArray().findIndex((node) => node.selected());
     const next = nodes[(now + by + nodes.length) % nodes.length];
     pick(next);
@@ -239,14 +373,28 @@ document.addEventListener("DOMContentLoaded", () => {
     keysPressed[event.key]();
   });
 
-  document.querySelector("[data-save]").addEventListener("click", () => {
+  const save = (ending, href) => {
     const link = document.createElement("a");
-    link.href = cy.png({ full: true, scale: 2, bg: colour("--sheet"), maxWidth: 6000, maxHeight: 6000 });
-    link.download = `${document.title.split(" · ")[0].toLowerCase().replace(" ", "-")}-${view}.png`;
+    link.href = href;
+    link.download = `${document.title.split(" · ")[0].toLowerCase().replace(" ", "-")}-${view}.${ending}`;
     link.click();
-  });
+  };
+  const savers = {
+    png: () => save("png", cy.png({ full: true, scale: 2, bg: colour("--sheet"), maxWidth: 6000, maxHeight: 6000 })),
+    svg: () => {
+      const text = window.mailcensusSvg(cy, { background: colour("--sheet"), ink: colour("--ink"), slicesOf });
+      const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+      save("svg", address);
+      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+    },
+  };
+  document.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", savers[button.dataset.save]));
 
-  document.addEventListener("themechange", () => cy.style(styleOf(view)));
+  document.addEventListener("themechange", () => {
+    cy.style(styleOf(view));
+    cy.nodes().forEach(paint);
+  });
   window.addEventListener("resize", () => cy.resize());
-  window.mailcensusDrawing = cy;
+  picked.replaceChildren(...showCluster());
+  sayShown();
 });

@@ -1,0 +1,149 @@
+"""A cluster's graph of hosts and keys for other programs: node-link JSON, GraphML and DOT.
+
+All three hold every host, every shared key and one line for each service on which a host shows a key, whatever the
+drawing leaves out. Lines between the same two nodes are several lines with ids of their own: readers that keep one
+line per pair of nodes would lose services. Text of strangers is written as it is shown (`wire.visible`), so that no
+control character reaches a file.
+
+Sources: GraphML 1.0 (http://graphml.graphdrawing.org/specification.html), the DOT language
+(https://graphviz.org/doc/info/lang.html), and the node-link form of networkx and d3.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from mailcensus.report.cluster import Cluster
+from mailcensus.report.cluster_groups import NOWHERE
+from mailcensus.report.palette import stroke_of
+from mailcensus.report.visible import visible
+
+_Value = str | int
+_Record = Mapping[str, _Value]
+
+_NODE_TYPES = {
+    "kind": "string", "label": "string", "services": "int", "names": "string", "asn": "long", "as_org": "string",
+    "country": "string", "ptr": "string", "spki_sha256": "string", "key": "string", "reading": "string",
+    "confidence": "string", "hosts": "int",
+}  # fmt: skip
+_EDGE_TYPES = {"service": "string"}
+
+
+def write_graph_files(cluster: Cluster, addresses: Sequence[str], folder: Path) -> None:
+    """Write `<number>.json`, `.graphml` and `.dot` into `folder`."""
+    nodes = list(_nodes(cluster, addresses))
+    lines = list(_lines(cluster, addresses))
+    writers: Mapping[str, Callable[[int, Sequence[_Record], Sequence[_Record]], Iterator[str]]] = {
+        "json": _json,
+        "graphml": _graphml,
+        "dot": _dot,
+    }
+    for ending, write in writers.items():
+        text = "".join(write(cluster.number, nodes, lines))
+        (folder / f"{cluster.number}.{ending}").write_text(text, encoding="utf-8")
+
+
+def _nodes(cluster: Cluster, addresses: Sequence[str]) -> Iterator[_Record]:
+    """Unknown properties are left out."""
+    counts = cluster.hosts_per_key()
+    shown = cluster.services_per_host()
+    for i, ip in enumerate(addresses):
+        place, host = cluster.places.get(ip, NOWHERE), cluster.hosts.get(ip)
+        yield _known(
+            id=f"h{i}",
+            kind="host",
+            label=ip,
+            services=shown[ip],
+            names=" ".join(host.names) if host else None,
+            asn=place.asn,
+            as_org=place.as_org,
+            country=place.country,
+            ptr=place.ptr,
+        )
+    for i, key in enumerate(cluster.keys):
+        yield _known(
+            id=f"k{i}",
+            kind="key",
+            label=f"K{i + 1}",
+            spki_sha256=key.spki_sha256,
+            key=key.kind,
+            reading=key.reading.reading,
+            confidence=key.reading.confidence,
+            hosts=counts[key.spki_sha256],
+        )
+
+
+def _known(**values: _Value | None) -> _Record:
+    return {
+        name: visible(value) if isinstance(value, str) else value
+        for name, value in values.items()
+        if value is not None and value != ""
+    }
+
+
+def _lines(cluster: Cluster, addresses: Sequence[str]) -> Iterator[_Record]:
+    host_number = {ip: i for i, ip in enumerate(addresses)}
+    key_number = {key.spki_sha256: i for i, key in enumerate(cluster.keys)}
+    for ip, spki, services in cluster.links:
+        for service in services:
+            yield {
+                "source": f"h{host_number[ip]}",
+                "target": f"k{key_number[spki]}",
+                "key": service,
+                "service": service,
+            }
+
+
+def _json(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+    """What `networkx.node_link_graph` reads."""
+    graph = {"name": f"cluster {number}"}
+    whole = {"directed": False, "multigraph": True, "graph": graph, "nodes": nodes, "edges": lines}
+    yield json.dumps(whole, separators=(",", ":"))
+    yield "\n"
+
+
+def _graphml(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+    yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
+    for of, types in (("node", _NODE_TYPES), ("edge", _EDGE_TYPES)):
+        for name, kind in types.items():
+            yield f'<key id="{of}-{name}" for="{of}" attr.name="{name}" attr.type="{kind}"/>\n'
+    yield f'<graph id="cluster-{number}" edgedefault="undirected">\n'
+    for node in nodes:
+        yield f'<node id="{node["id"]}">{_data("node", node, _NODE_TYPES)}</node>\n'
+    for i, line in enumerate(lines):
+        ends = f'source="{line["source"]}" target="{line["target"]}"'
+        yield f'<edge id="e{i}" {ends}>{_data("edge", line, _EDGE_TYPES)}</edge>\n'
+    yield "</graph>\n</graphml>\n"
+
+
+def _data(of: str, record: _Record, types: Mapping[str, str]) -> str:
+    named = ((name, record[name]) for name in types if name in record)
+    return "".join(
+        f"<data key={quoteattr(f'{of}-{name}')}>{escape(str(value))}</data>" for name, value in named
+    )
+
+
+def _dot(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+    yield f'graph "cluster {number}" {{\n  node [shape=ellipse];\n'
+    for node in nodes:
+        shape = {"shape": "diamond"} if node["kind"] == "key" else {}
+        # `key` names a keyword of nothing in DOT, yet means a multigraph's key to its readers.
+        told = {"key_kind" if name == "key" else name: value for name, value in node.items() if name != "id"}
+        yield f"  {node['id']} [{_attributes({**told, **shape})}];\n"
+    for line in lines:
+        service = str(line["service"])
+        stroke = stroke_of(service, service)
+        yield f"  {line['source']} -- {line['target']} [{_attributes({'label': service, 'color': stroke.colour})}];\n"
+    yield "}\n"
+
+
+def _attributes(record: _Record) -> str:
+    return " ".join(f"{name}={_quoted(str(value))}" for name, value in record.items())
+
+
+def _quoted(text: str) -> str:
+    """A quoted id. A backslash is doubled: labels read `\\n` and the like as escapes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
