@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailcensus.analysis.catalogue import TABLES
-from mailcensus.report.answers import answers
+from mailcensus.report.answers import answers, answers_beside_hosts
 from mailcensus.report.chapters import DEFINITIONS, Chapter
 from mailcensus.report.provenance import Fact, dek, facts, is_unfinished, sample_words
 from mailcensus.report.summary import Headline, Sentence, headlines, lead
@@ -66,7 +66,11 @@ def index_page(
     return IndexPage(
         dek=dek(settings, runs),
         notices=_notices(settings, tables, runs),
-        lead=[*lead(tables["summary"]), *(answers(tables) if answered else ())],
+        lead=[
+            *lead(tables["summary"]),
+            *(answers(tables) if answered else ()),
+            *answers_beside_hosts(tables),
+        ],
         headlines=headlines(tables["summary"]) if answered else (),
         facts=[
             *facts(settings, runs),
