@@ -116,8 +116,9 @@ CREATE TABLE long AS SELECT domain, scope, criterion, asked, v FROM (SELECT *, '
 SERVERS = "srv JOIN g USING (domain)"
 QUERIES: dict[str, tuple[str, str]] = {
     "mail_states": (
-        "group mail domains of share known_share",
-        """SELECT "group", mail, n, sum(n) OVER w AS whole, n / whole, CASE WHEN known THEN n / sum(n) FILTER
+        "group mail domains of share known known_share",
+        """SELECT "group", mail, n, sum(n) OVER w AS whole, n / whole,
+            coalesce(sum(n) FILTER (known) OVER w, 0), CASE WHEN known THEN n / sum(n) FILTER
             (known) OVER w END
         FROM (SELECT "group", mail, mail IN ('mx', 'null_mx', 'no_mail', 'nxdomain') AS known, count(*) AS n
             FROM dom JOIN g USING (domain) GROUP BY ALL) WINDOW w AS (PARTITION BY "group")""",
@@ -142,8 +143,11 @@ QUERIES: dict[str, tuple[str, str]] = {
         USING ("group", rank)""",
     ),
     "server_countries": (
-        "group country foreign exchanges addresses share locations domains domains_known domain_share only",
-        f"""SELECT "group", country, country <> 'US', e, a, CASE WHEN country IS NOT NULL THEN a / sum(a) FILTER
+        "group country foreign exchanges addresses addresses_known share locations domains domains_known "
+        "domain_share only",
+        f"""SELECT "group", country, country <> 'US', e, a,
+        coalesce(sum(a) FILTER (country IS NOT NULL) OVER (PARTITION BY "group"), 0),
+        CASE WHEN country IS NOT NULL THEN a / sum(a) FILTER
         (country IS NOT NULL) OVER (PARTITION BY "group") END, l, d, coalesce(k, 0),
         CASE WHEN country IS NOT NULL THEN d / k END, o FROM (
         SELECT "group", country, count(DISTINCT exchange) AS e, count(DISTINCT ip) AS a, count(DISTINCT location)
@@ -218,8 +222,9 @@ QUERIES: dict[str, tuple[str, str]] = {
         GROUP BY "group", level, unit, k""",
     ),
     "mail_parties": (
-        "group counted method party count of share known_share",
-        f"""SELECT *, n / w, CASE WHEN party <> 'unknown' THEN n / sum(n) FILTER (party <> 'unknown') OVER v END
+        "group counted method party count of share known known_share",
+        f"""SELECT *, n / w, coalesce(sum(n) FILTER (party <> 'unknown') OVER v, 0),
+            CASE WHEN party <> 'unknown' THEN n / sum(n) FILTER (party <> 'unknown') OVER v END
             FROM (
         SELECT *, sum(n) OVER (PARTITION BY "group", counted, method) AS w FROM (
         SELECT "group", counted, method, party, count(*) AS n FROM (

@@ -45,7 +45,8 @@ class MailStateRow:
     domains: Annotated[int, Column("domains of which this holds")]
     of: Annotated[int, Column("domains of the group, known or not")]
     share: Annotated[float | None, Column("domains / of")]
-    known_share: Annotated[float | None, Column("domains / those whose state is known; null: an unknown one")]
+    known: Annotated[int, Column("of these: the state is known")]
+    known_share: Annotated[float | None, Column("domains / known; null: an unknown one")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,9 @@ def mail_states(evidence: Evidence) -> ibis.Table:
     is_known = counts.mail.isin([str(state) for state in MEANINGS])
     whole = ibis.window(group_by="group")
     of = counts.domains.sum().over(whole)
-    known = counts.domains.sum(where=is_known).over(whole)
+    known = counts.domains.sum(where=is_known).over(whole).fill_null(0)
     counts = counts.mutate(
-        of=of, share=share(counts.domains, of),
+        of=of, share=share(counts.domains, of), known=known,
         known_share=is_known.ifelse(share(counts.domains, known), ibis.null("float64")),
         meaning=_in_words(counts.mail, MEANINGS),
     )  # fmt: skip

@@ -42,7 +42,8 @@ class PartyRow:
     count: Annotated[int, Column("domains or exchanges of that party")]
     of: Annotated[int, Column("all that are known to take mail")]
     share: Annotated[float | None, Column("count / of")]
-    known_share: Annotated[float | None, Column("count / those whose party is known; null: unknown itself")]
+    known: Annotated[int, Column("of these: the party is known")]
+    known_share: Annotated[float | None, Column("count / known; null: unknown itself")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +75,10 @@ class ProviderMarketRow:
     hhi: Annotated[
         float | None, Column("Herfindahl-Hirschman index over known: sum of squared shares, 0 to 1")
     ]
-    top_1_share: Annotated[float | None, Column("share of known that the largest provider has")]
-    top_3_share: Annotated[float | None, Column("share of known of the three largest")]
-    top_5_share: Annotated[float | None, Column("share of known of the five largest")]
-    top_10_share: Annotated[float | None, Column("share of known of the ten largest")]
+    top_1_share: Annotated[float | None, Column("domains of the largest provider / known")]
+    top_3_share: Annotated[float | None, Column("the three largest / known")]
+    top_5_share: Annotated[float | None, Column("the five largest / known")]
+    top_10_share: Annotated[float | None, Column("the ten largest / known")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +113,12 @@ def mail_parties(evidence: Evidence) -> ibis.Table:
     by = ["group", "counted", "method"]
     counts = rows.group_by(*by, "party").agg(count=rows.count())
     is_known, whole = counts.party.isin(_KNOWN), ibis.window(group_by=by)
-    of, known = counts["count"].sum().over(whole), counts["count"].sum(where=is_known).over(whole)
+    of, known = (
+        counts["count"].sum().over(whole),
+        counts["count"].sum(where=is_known).over(whole).fill_null(0),
+    )
     counts = counts.mutate(
-        of=of, share=share(counts["count"], of),
+        of=of, share=share(counts["count"], of), known=known,
         known_share=is_known.ifelse(share(counts["count"], known), ibis.null("float64")),
     )  # fmt: skip
     return in_group_order(evidence, counts, "counted", "method", counts["count"].desc(), "party")

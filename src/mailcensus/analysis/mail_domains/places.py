@@ -27,7 +27,8 @@ class ServerCountryRow:
     foreign: Foreign
     exchanges: Annotated[int, Column("different exchanges with a server there")]
     addresses: Annotated[int, Column("different servers there")]
-    share: Annotated[float | None, Column("addresses / those of the group whose country is known")]
+    addresses_known: Annotated[int, Column("servers of the group whose country is known")]
+    share: Annotated[float | None, Column("addresses / addresses_known")]
     locations: Annotated[int, Column("different locations there, of addresses that are not anycast")]
     domains: Annotated[int, Column("domains with a server there")]
     domains_known: Annotated[int, Column("domains of the group with a server whose country is known")]
@@ -116,6 +117,7 @@ def server_countries(evidence: Evidence) -> ibis.Table:
     located = counts.addresses.sum(where=counts.country.notnull()).over(ibis.window(group_by="group"))
     is_known = counts.country.notnull()
     counts = counts.mutate(
+        addresses_known=located.fill_null(0),
         share=is_known.ifelse(share(counts.addresses, located), ibis.null("float64")),
         domain_share=is_known.ifelse(share(counts.domains, counts.domains_known), ibis.null("float64")),
         only=is_known.ifelse(counts.only, 0),
