@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from mailcensus.outreach.contacts import Contact, read_contacts
+from mailcensus.outreach.holdings import Holdings
 from mailcensus.outreach.site.about import Since, about_of
 from mailcensus.outreach.site.app import site_app
 from mailcensus.outreach.site.desk import Desk
@@ -215,8 +217,19 @@ def _post(study: Study) -> Post | None:
     return Post(place.host, place.port, contact, study.settings.study.ehlo_name)
 
 
-def _contacts(_study: Study) -> Callable[[Whom], Sequence[str]]:
-    return lambda _whom: ()
+def _contacts(study: Study) -> Callable[[Whom], Sequence[str]]:
+    """Whom to write to about a range: the contact of the longest prefix in the file that holds all of it."""
+    told = study.settings.site.contacts
+    holdings = Holdings[Contact]() if told is None else read_contacts(study.path(told)).holdings
+
+    def contacts_of(whom: Whom) -> Sequence[str]:
+        if whom.triple is None:
+            return ()
+        version, start, _ = whom.triple
+        found = holdings.of_prefix(version, start, whom.bits)
+        return () if found is None else (found.address,)
+
+    return contacts_of
 
 
 def _security_txt(study: Study, addresses: Sequence[str]) -> str | None:

@@ -249,7 +249,7 @@ def database_url(told: str | None, directory: Path) -> str:
     try:
         import psycopg  # noqa: F401
     except ImportError:
-        raise StudyError("site.database: PostgreSQL needs a driver: pip install 'psycopg[binary]'") from None
+        raise StudyError("site.database: PostgreSQL needs a driver: pip install 'mailcensus[postgres]'") from None
     return url.set(drivername="postgresql+psycopg").render_as_string()
 
 
