@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from mailcensus.dataset.parts import PartWriter
+from mailcensus.dataset.run import CurrentRun
+from mailcensus.model import Grab, Outcome
 from mailcensus.probe.transport import GrabTransport
 from mailcensus.study import Settings, Study, StudyError
 from mailcensus.wire.conversation import Conversation
-from probe_studies import collected, grabs_of, serving, study_of
+from observations import grab
+from probe_studies import collected, grabs_of, put_hits, serving, study_of
 
 HOST = "127.0.0.1"
 
@@ -65,6 +71,18 @@ def test_who_says_later_for_ever_stays_rate_limited(tmp_path: Path) -> None:
     with serving(Smtp(sent_away=99)) as port:
         grabs = collected(study_of(tmp_path, {"smtp": port}, rate_limited_pauses_s=(0.05,)), [HOST])
     assert [grab["outcome"] for grab in grabs] == ["rate_limited", "rate_limited"]
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_pause_of_days(tmp_path: Path) -> None:
+    with serving(Smtp()) as port:
+        study = study_of(tmp_path, {"smtp": port}, rate_limited_pauses_s=(0.05,))
+        with CurrentRun(study.data, datetime.now(UTC)) as run:
+            put_hits(run, [HOST])
+            later = grab(1, outcome=Outcome.RATE_LIMITED, run_id=run.run_id)
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        PartWriter(study.data, "grabs", Grab).write([replace(later, ip=HOST, started_at=tomorrow)])
+        grabs = collected(study, [HOST])
+    assert [row["outcome"] for row in grabs] == ["rate_limited", "no_starttls"]
 
 
 def test_collecting_again_asks_nothing_again(tmp_path: Path) -> None:

@@ -128,11 +128,11 @@ class Collector:
         return {} if name is None else {"server_name": name}
 
     def _pause_left_s(self, ask: Ask) -> float:
-        """Pauses count from the start of the attempt before."""
+        """Pauses count from the start of the attempt before, and never last longer, whatever the clock was then."""
         if ask.last_at is None or ask.attempt < 2:
             return 0.0
         pause_s = self._pauses_s[min(ask.attempt - 2, len(self._pauses_s) - 1)]
-        return max(0.0, pause_s - (datetime.now(UTC) - ask.last_at).total_seconds())
+        return min(pause_s, max(0.0, pause_s - (datetime.now(UTC) - ask.last_at).total_seconds()))
 
     def _count(self, grab: Grab) -> None:
         progress = self.progress
