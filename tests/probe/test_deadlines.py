@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
+import time
 from collections.abc import Callable
 
+import pytest
+import uvloop
+
+from mailcensus.probe import deadlines as module
 from mailcensus.probe.deadlines import Deadlines
 
 
@@ -106,3 +112,29 @@ def test_no_timer_runs_when_nothing_is_watched() -> None:
         assert target.expired == 2
 
     asyncio.run(scenario())
+
+
+def test_after_a_stall_what_lies_in_the_kernel_is_read_before_anybody_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when the machine was suspended: the answer was there in time, and we were not."""
+    monkeypatch.setattr(module, "STALLED_S", 0.05)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines = Deadlines(loop, resolution_s=0.02)
+        ours, theirs = socket.socketpair()
+        answered, silent = Target(loop.time() + 0.05), Target(loop.time() + 0.05)
+        with ours, theirs:
+            ours.setblocking(False)
+            loop.add_reader(ours, deadlines.remove, answered)
+            deadlines.add(answered)
+            deadlines.add(silent)
+            theirs.send(b"220 mx\r\n")
+            time.sleep(0.15)
+            await asyncio.sleep(0.1)
+            loop.remove_reader(ours)
+        assert (answered.expired, silent.expired) == (0, 1)
+
+    asyncio.run(scenario())
+    uvloop.run(scenario())

@@ -4,12 +4,19 @@ A timer per stage and connection would cost more than the stage. Here everything
 set, which is looked through a few times a second. A look costs some 50 ns for each, so 10,000 connections cost
 two thousandths of a core; for that, a deadline may be moved at any time by setting it, and adding and removing cost
 no more than a set does. Deadlines are met up to one resolution late, never early.
+
+A machine that stalls (too busy, suspended, stopped) must not take its own silence for that of its peers: what they said
+meanwhile lies in the kernel, and an event loop sees to timers before it reads. So a look that comes late expires
+nobody; the next one does, and in between everything was read.
 """
 
 from __future__ import annotations
 
 import asyncio
 from typing import Protocol
+
+STALLED_S = 0.5
+"""A look that comes so much later than it should is late."""
 
 
 class Expiring(Protocol):
@@ -30,6 +37,8 @@ class Deadlines:
         self._resolution_s = resolution_s
         self._targets: set[Expiring] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
+        self._was_late = False
 
     def __len__(self) -> int:
         """How many targets are watched."""
@@ -46,6 +55,7 @@ class Deadlines:
         self._targets.discard(target)
 
     def _arm(self) -> None:
+        self._due_at = self._loop.time() + self._resolution_s
         self._timer = self._loop.call_later(self._resolution_s, self._look)
 
     def _look(self) -> None:
@@ -56,8 +66,11 @@ class Deadlines:
         if not self._targets:
             self._timer = None
             return
-        self._arm()
         now = self._loop.time()
+        self._was_late = not self._was_late and now > self._due_at + STALLED_S
+        self._arm()
+        if self._was_late:
+            return
         for target in [target for target in self._targets if target.deadline <= now]:
             if target in self._targets:
                 self._targets.remove(target)
