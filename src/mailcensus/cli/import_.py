@@ -26,6 +26,9 @@ class Format(StrEnum):
     MASSCAN = "masscan"
     NMAP = "nmap"
     ZGRAB2 = "zgrab2"
+    CENSYS = "censys"
+    GOSCANNER = "goscanner"
+    FARRELL = "farrell"
     MSS = "mss"
     ZDNS = "zdns"
     MASSDNS = "massdns"
@@ -42,10 +45,11 @@ def import_(
 ) -> None:
     """Take in the results of another tool as a run of their own.
 
-    Of zmap, masscan and nmap come hits on the ports of discovery.ports, of zgrab2 grabs with their certificates and
-    keys, of mss (the files of "Where is your mail?", a study of .gov domains) domains, their exchanges and where
-    these are; of zdns and massdns (`-o J`) answers of DNS, read as those of `mailcensus resolve` are. Rows that cannot
-    be read are kept in data/rejects. The same file again changes nothing.
+    Of zmap, masscan and nmap come hits on the ports of discovery.ports; of zgrab2, goscanner (hosts.csv, with its
+    certs.csv beside it), Censys (hosts as JSON lines) and farrell (the records.fresh of "Clusters of re-used keys")
+    grabs with their certificates and keys; of mss (the files of "Where is your mail?", a study of .gov domains)
+    domains, their exchanges and where these are; of zdns and massdns (`-o J`) answers of DNS, read as those of
+    `mailcensus resolve` are. Rows that cannot be read are kept in data/rejects. The same file again changes nothing.
     """
     study = Study.open(directory)
     if source is Format.MSS:

@@ -22,6 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mailcensus import __version__
+from mailcensus.dataset.imports.censys import read_censys
+from mailcensus.dataset.imports.farrell import read_farrell
+from mailcensus.dataset.imports.goscanner import read_goscanner
 from mailcensus.dataset.imports.masscan import read_masscan
 from mailcensus.dataset.imports.port_scan_xml import read_port_scan_xml
 from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_bytes
@@ -35,7 +38,7 @@ from mailcensus.model import Hit, Observation, Outcome, Run
 from mailcensus.study import StageFailed, Study, StudyError
 
 STAGE = "import"
-FORMATS = ("zmap", "masscan", "nmap", "zgrab2")
+FORMATS = ("zmap", "masscan", "nmap", "zgrab2", "censys", "goscanner", "farrell")
 
 _DIGITS = 16
 _ROWS_A_PART = 50_000
@@ -184,6 +187,7 @@ class _Intake:
         on_progress(self._imported, 1.0)
 
     def _rows(self, stream: IO[bytes], now: datetime) -> Iterator[Row]:
+        run_id, vantage = self._imported.run_id, self._study.settings.study.vantage
         match self._format:
             case "zmap":
                 return read_zmap(stream)
@@ -192,7 +196,13 @@ class _Intake:
             case "nmap":
                 return read_port_scan_xml(stream)
             case "zgrab2":
-                return read_zgrab2(stream, self._imported.run_id, self._study.settings.study.vantage, now)
+                return read_zgrab2(stream, run_id, vantage, now)
+            case "censys":
+                return read_censys(stream, run_id, vantage, now)
+            case "farrell":
+                return read_farrell(stream, run_id, vantage, now)
+            case "goscanner":
+                return read_goscanner(stream, self._path, run_id, vantage, now)
         raise StudyError(f"--from {self._format}: no such format; there are {', '.join(FORMATS)}")
 
     def _take(self, row: Row, now: datetime) -> None:

@@ -67,7 +67,7 @@ def read_zgrab2(stream: IO[bytes], run_id: str, vantage: str, now: datetime) -> 
         run_id, vantage: what the grabs shall say.
         now: the time of grabs that have none.
     """
-    reader = _Reader(run_id, vantage, now)
+    reader = GrabReader(run_id, vantage, now)
     for number, line in lines_of(stream):
         if line is None:
             yield Reject(number, "line too long", "")
@@ -75,7 +75,13 @@ def read_zgrab2(stream: IO[bytes], run_id: str, vantage: str, now: datetime) -> 
             yield from reader.line(number, line)
 
 
-class _Reader:
+class GrabReader:
+    """Makes grabs of results of zgrab2's modules.
+
+    Args:
+        run_id, vantage, now: as `read_zgrab2`.
+    """
+
     def __init__(self, run_id: str, vantage: str, now: datetime) -> None:
         self._run_id = run_id
         self._vantage = vantage
@@ -96,9 +102,15 @@ class _Reader:
             yield _reject(number, "no data", line)
             return
         for name, module in data.items():
-            yield self._module(number, line, ip, name, fields(module))
+            yield self.module(number, line, ip, name, fields(module))
 
-    def _module(self, number: int, line: bytes, ip: str, name: str, module: Fields) -> Row:
+    def module(self, number: int, line: bytes, ip: str, name: str, module: Fields) -> Row:
+        """One result of one address.
+
+        Args:
+            number, line: where it stands and the whole line, for what cannot be read.
+            name: what the module was called.
+        """
         protocol = module.get("protocol", name)
         outcome = _STATUSES.get(str(module.get("status")))
         if protocol not in _PROTOCOLS:
