@@ -48,14 +48,12 @@ def test_connections_and_senders_are_said() -> None:
     assert said(passive_services=[seen]) == [
         "3 of 4 connections of others (75.0 %), of which it is known, were behind TLS."
     ]
-    expired = {
-        "condition": "expired",
-        "title": "the certificate has expired",
-        "senders": 5,
-        "delivered_clear": 0,
-    }
-    assert said(sender_conditions_summary=[expired]) == ["No sender delivered in the clear: 5 watched."]
-    plain = {"condition": "plain", "title": "no STARTTLS", "senders": 4, "delivered_clear": 3}
+    expired = {"title": "the certificate has expired", "should": "refuse", "senders": 5, "delivered_clear": 0}
+    plain = {"title": "no STARTTLS", "should": "clear_or_refuse", "senders": 4, "delivered_clear": 3}
     assert said(sender_conditions_summary=[expired, plain]) == [
-        "3 of 4 senders delivered in the clear where this was wrong: no STARTTLS."
+        "Where careful senders do not, none delivered in the clear: 5 watched."
+    ]
+    cut = {"title": "the handshake is cut", "should": "encrypt", "senders": 5, "delivered_clear": 2}
+    assert said(sender_conditions_summary=[expired, plain, cut]) == [
+        "2 of 5 senders delivered in the clear where careful senders do not: the handshake is cut."
     ]

@@ -11,6 +11,8 @@ from mailcensus.report.summary import Sentence
 
 ALL = "all"
 """The row of a table that counts everybody together."""
+_NEVER_CLEAR = frozenset({"encrypt", "encrypt_or_refuse", "refuse"})
+"""What a careful sender does, where that is not a message in the clear."""
 _VERDICTS = {
     "open": "this vantage could see",
     "open_so_far": "this vantage has been able to see so far",
@@ -83,14 +85,16 @@ def _passive(services: pa.Table) -> Sentence | None:
 
 
 def _senders(conditions: pa.Table) -> Sentence | None:
-    """The condition in which most senders gave mail away in the clear."""
-    rows = [row for row in conditions.to_pylist() if row["senders"] and row["delivered_clear"]]
+    """The condition in which most senders gave mail away in the clear, of those where a careful one does not."""
+    judged = [row for row in conditions.to_pylist() if row["should"] in _NEVER_CLEAR]
+    rows = [row for row in judged if row["senders"] and row["delivered_clear"]]
     if not rows:
-        seen = max((row["senders"] or 0 for row in conditions.to_pylist()), default=0)
-        return Sentence("No sender delivered in the clear: ", f"{seen:,} watched", ".") if seen else None
+        seen = max((row["senders"] or 0 for row in judged), default=0)
+        words = "Where careful senders do not, none delivered in the clear: "
+        return Sentence(words, f"{seen:,} watched", ".") if seen else None
     worst = max(rows, key=lambda row: (row["delivered_clear"] / row["senders"], row["senders"]))
     of = f"{worst['delivered_clear']:,} of {worst['senders']:,} senders"
-    return Sentence("", of, f" delivered in the clear where this was wrong: {worst['title']}.")
+    return Sentence("", of, f" delivered in the clear where careful senders do not: {worst['title']}.")
 
 
 def _canaries(verdict: pa.Table) -> Sentence | None:
