@@ -83,7 +83,16 @@ def written(
             continue
         letter = WRITER.write(language, group.title, "Ours", told, findings.keys_checked)
         notice = Notice(
-            f"run-by-as/{group.folder}", "run", group.title, "Ours", group.contact, SENDER, told, letter, 1
+            f"run-by-as/{group.folder}",
+            "run",
+            group.recipient,
+            group.title,
+            "Ours",
+            group.contact,
+            SENDER,
+            told,
+            letter,
+            1,
         )
         with TemporaryDirectory() as folder:
             write_notice(Path(folder) / group.folder, notice)
@@ -217,7 +226,7 @@ def test_what_strangers_named_themselves_breaks_no_line_and_adds_no_header() -> 
     assert "\x1b" not in letter.body
     assert "\u202e" not in letter.body
     with TemporaryDirectory() as folder:
-        notice = Notice("x", "run", group.title, evil, group.contact, SENDER, told, letter, 1)
+        notice = Notice("x", "run", "as:1", group.title, evil, group.contact, SENDER, told, letter, 1)
         write_notice(Path(folder) / group.folder, notice)
         (mail,) = (content for name, content in everything_in(Path(folder)).items() if name.endswith(".eml"))
     parsed = email.message_from_bytes(mail, policy=email.policy.default)

@@ -22,12 +22,12 @@ NETWORK = IPv4Network("198.51.100.0/24")
 
 def guesses(ip: str) -> Iterator[bytes]:
     """What somebody computes who knows how names are made, and all but the secret."""
-    for text in (ip.encode(), b"host\0" + ip.encode(), b"host-" + ip.encode(), f"as\x0064500\0{ip}".encode()):
+    for text in (ip.encode(), b"host\0" + ip.encode(), b"host-" + ip.encode(), f"as:64500\0{ip}".encode()):
         for algorithm in ("md5", "sha1", "sha256", "blake2b"):
             yield hashlib.new(algorithm, text).digest()
-        for key in (b"", bytes(SECRET_BYTES), b"mailcensus", b"as\x0064500", hashlib.sha256(b"").digest()):
+        for key in (b"", bytes(SECRET_BYTES), b"mailcensus", b"as:64500", hashlib.sha256(b"").digest()):
             yield hmac.digest(key, text, "sha256")
-            yield hmac.digest(hmac.digest(key, b"as\x0064500", "sha256"), text, "sha256")
+            yield hmac.digest(hmac.digest(key, b"as:64500", "sha256"), text, "sha256")
 
 
 def turned_back(name: str) -> str | None:
@@ -45,7 +45,7 @@ def unkeyed(ip: str) -> str:
 
 
 def keyed_with_nothing(ip: str) -> str:
-    return Pseudonyms(b"", "as\x0064500").name(Kind.HOST, ip)
+    return Pseudonyms(b"", "as:64500").name(Kind.HOST, ip)
 
 
 @pytest.mark.parametrize("make", [unkeyed, keyed_with_nothing])
@@ -54,15 +54,15 @@ def test_trying_all_addresses_turns_a_name_without_secret_back(make: Callable[[s
 
 
 def test_trying_all_addresses_does_not_turn_our_names_back() -> None:
-    assert turned_back(Pseudonyms(SECRET, "as\x0064500").name(Kind.HOST, "198.51.100.77")) is None
+    assert turned_back(Pseudonyms(SECRET, "as:64500").name(Kind.HOST, "198.51.100.77")) is None
 
 
 def test_a_thing_has_one_name_for_one_recipient_and_another_for_the_next() -> None:
-    mine, yours = Pseudonyms(SECRET, "as\x001"), Pseudonyms(SECRET, "as\x002")
-    assert mine.name(Kind.HOST, "192.0.2.1") == Pseudonyms(SECRET, "as\x001").name(Kind.HOST, "192.0.2.1")
+    mine, yours = Pseudonyms(SECRET, "as:1"), Pseudonyms(SECRET, "as:2")
+    assert mine.name(Kind.HOST, "192.0.2.1") == Pseudonyms(SECRET, "as:1").name(Kind.HOST, "192.0.2.1")
     assert mine.name(Kind.HOST, "192.0.2.1") != yours.name(Kind.HOST, "192.0.2.1")
     assert mine.name(Kind.HOST, "x").partition("-")[2] != mine.name(Kind.KEY, "x").partition("-")[2]
-    assert Pseudonyms(bytes(SECRET_BYTES), "as\x001").name(Kind.HOST, "x") != mine.name(Kind.HOST, "x")
+    assert Pseudonyms(bytes(SECRET_BYTES), "as:1").name(Kind.HOST, "x") != mine.name(Kind.HOST, "x")
 
 
 def test_a_secret_is_made_once_for_its_owner_alone_and_beside_the_data(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mailcensus.cli import (
     demo,
     diff,
     discover,
+    doctor,
     enrich,
     export,
     grab,
@@ -25,6 +26,8 @@ from mailcensus.cli import (
     init,
     lab,
     lifetimes,
+    metrics,
+    open_,
     outreach,
     outreach_serve,
     passive,
@@ -36,8 +39,9 @@ from mailcensus.cli import (
     resolve,
     run,
     senders,
+    upgrade,
 )
-from mailcensus.cli.talk import TalkHandler
+from mailcensus.cli.talk import LogFormat, TalkHandler, talk_in
 from mailcensus.cli.verbs import Verbs, example
 
 APP = typer.Typer(
@@ -65,6 +69,7 @@ APP.command(epilog=example("mailcensus population study", "mailcensus population
     population.population
 )
 APP.command("preflight", epilog=example("mailcensus preflight study"))(preflight.preflight_command)
+APP.command(epilog=example("mailcensus doctor", "mailcensus doctor study --json"))(doctor.doctor)
 APP.command(epilog=example("mailcensus resolve study"))(resolve.resolve)
 APP.command(epilog=example("mailcensus discover study"))(discover.discover)
 APP.command(epilog=example("mailcensus collect study"))(collect.collect)
@@ -73,10 +78,15 @@ APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study
     analyse.analyse
 )
 APP.command(epilog=example("mailcensus report study"))(report.report)
+APP.command("open", epilog=example("mailcensus open study", "mailcensus open study --notebook"))(
+    open_.open_command
+)
 APP.command(epilog=example("mailcensus diff study-2025 study-2026 --out diff"))(diff.diff)
 APP.command(epilog=example("mailcensus cross ireland estonia --out cross"))(cross.cross)
 APP.command(epilog=example("mailcensus lifetimes study-2024 study-2025 study-2026"))(lifetimes.lifetimes)
 APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
+APP.command(epilog=example("mailcensus metrics study", "mailcensus metrics study --once"))(metrics.metrics)
+APP.command("upgrade", epilog=example("mailcensus upgrade study"))(upgrade.upgrade_command)
 APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
 APP.command(epilog=example("mailcensus demo"))(demo.demo)
 APP.add_typer(SENDERS, name="senders", epilog=example("mailcensus senders plan --list"))
@@ -95,6 +105,13 @@ OUTREACH.command(
         "mailcensus outreach notices study --by domain --language de",
     )
 )(outreach.notices)
+OUTREACH.command(epilog=example("mailcensus outreach sent study study/outreach/notices/*/as64500"))(
+    outreach.sent
+)
+OUTREACH.command(epilog=example("mailcensus outreach ledger study"))(outreach.ledger)
+OUTREACH.command(
+    epilog=example("mailcensus outreach answered study RUN-by-as/as64500 --note 'new keys by Monday'")
+)(outreach.answered)
 OUTREACH.command(epilog=example("mailcensus outreach serve study"))(outreach_serve.serve)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
@@ -120,8 +137,13 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(metavar="FORMAT", help="What is said on stderr: text, or json, one object a line."),
+    ] = LogFormat.TEXT,
 ) -> None:
-    """Nothing of its own; see the verbs."""
+    """Before every verb: the form of what is said."""
+    talk_in(log_format)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

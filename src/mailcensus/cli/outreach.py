@@ -51,7 +51,10 @@ def texts(
 def notices(
     directory: StudyDirectory,
     by: Annotated[
-        str, typer.Option("--by", metavar="as|contact|domain|group", help="Whose hosts make one notice.")
+        str,
+        typer.Option(
+            "--by", metavar="WHAT", help="Whose hosts make one notice: as, contact, domain or group."
+        ),
     ] = "as",
     contacts: Annotated[
         Path | None,
@@ -64,7 +67,8 @@ def notices(
         ),
     ] = None,
     language: Annotated[
-        str, typer.Option("--language", metavar="en|de", help="Of letters, where the contact has none.")
+        str,
+        typer.Option("--language", metavar="CODE", help="Of letters, en or de, where the contact has none."),
     ] = "en",
     templates: Annotated[
         Path | None, typer.Option("--templates", metavar="FOLDER", help="Your own letter.<language>.txt.j2.")
@@ -118,6 +122,78 @@ def notices(
     if not done.keys_checked:
         say(f"no key was looked over for flaws; before you send anything run: mailcensus enrich {directory}")
     say(str(done.folder / "notices.csv"))
+
+
+def sent(
+    directory: StudyDirectory,
+    notices: Annotated[
+        list[Path], typer.Argument(metavar="NOTICE...", help="Folders of notices that you sent.")
+    ],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="ADDRESS", help="To whom, where that was somebody else.")
+    ] = None,
+) -> None:
+    """Note in the ledger (DIR/outreach/ledger.jsonl) that notices were sent, and what they told.
+
+    Nothing is sent by this command, nor by any other.
+    """
+    from mailcensus.outreach.ledger import append, sent_event
+
+    study = Study.open(directory)
+    events = [sent_event(folder, datetime.now(UTC), to) for folder in notices]
+    append(study, events)
+    say(f"{len(events):,} notices noted as sent")
+
+
+def answered(
+    directory: StudyDirectory,
+    notice: Annotated[
+        str, typer.Argument(metavar="NOTICE", help="Its name, as `outreach ledger` prints it.")
+    ],
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="What they said.")] = None,
+) -> None:
+    """Note in the ledger that somebody answered."""
+    from mailcensus.outreach.ledger import Event, append, read_ledger
+
+    study = Study.open(directory)
+    names = {event.notice for event in read_ledger(study) if event.event == "sent"}
+    if notice not in names:
+        raise StudyError(
+            f"{notice}: no such notice was sent; `mailcensus outreach ledger {directory}` lists all"
+        )
+    append(study, [Event(at=datetime.now(UTC), event="answered", notice=notice, note=note)])
+
+
+def ledger(directory: StudyDirectory, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """What was sent and answered, and how much of what was told is mended by now.
+
+    Looked at are the newest run, where it is newer than the one told of, and all re-checks (`mailcensus recheck`).
+    What did not answer is unknown, never mended.
+    """
+    from dataclasses import asdict, fields
+
+    from mailcensus.analysis.evidence import gather
+    from mailcensus.cli.json_lines import print_json
+    from mailcensus.cli.tables import print_table
+    from mailcensus.dataset.left_out import dataset_of
+    from mailcensus.outreach.ledger import read_ledger
+    from mailcensus.outreach.ledger_fixed import NoticeState, states
+    from mailcensus.outreach.pseudonyms import known_secret
+
+    study = open_study(directory)
+    events = read_ledger(study)
+    with waiting("look at the newest run", quiet=quiet):
+        rows = states(events, gather(dataset_of(study)), known_secret(directory)) if events else []
+    if as_json:
+        for row in rows:
+            print_json(asdict(row))
+    else:
+        columns = [field.name for field in fields(NoticeState)]
+        print_table(columns, ([_short(getattr(row, name)) for name in columns] for row in rows))
+
+
+def _short(value: object) -> object:
+    return f"{value:%Y-%m-%d}" if isinstance(value, datetime) else value
 
 
 def _one_of(kind: type[_Named], option: str, name: str) -> _Named:

@@ -75,6 +75,8 @@ def write_notices(study: Study, wanted: Wanted, out: Path | None = None) -> Writ
     writer.check(wanted.language)
     facts, findings = host_facts(evidence), gather_findings(evidence)
     groups = _groups(facts, wanted)
+    for language in {group.contact.language for group in groups if group.contact and group.contact.language}:
+        writer.check(language)
     teller = Teller(findings, groups, study_secret(study.directory), port_of(study), wanted.concerns)
     try:
         return _write(folder, evidence.run_id, groups, teller, writer, wanted, findings)
@@ -155,6 +157,7 @@ def _notice(
     return Notice(
         notice=f"{name}/{group.folder}",
         run_id=run_id,
+        recipient=group.recipient,
         title=group.title,
         organisation=organisation,
         contact=group.contact,

@@ -30,6 +30,8 @@ class Notice:
     notice: str
     """Its name: the run, what makes a group, and the folder."""
     run_id: str
+    recipient: str
+    """Of whom pseudonyms were made for, as `Group.recipient`."""
     title: str
     organisation: str | None
     contact: Contact | None
@@ -99,7 +101,13 @@ def json_bytes(notice: Notice) -> bytes:
         "format": FORMAT,
         "notice": notice.notice,
         "run_id": notice.run_id,
-        "about": {"name": notice.title, "organisation": notice.organisation},
+        "about": {
+            "recipient": notice.recipient,
+            "name": notice.title,
+            "organisation": notice.organisation,
+            "pseudonym": notice.told.you,
+        },
+        "to": notice.contact.address if notice.contact else None,
         "from": asdict(notice.sender),
         "keys_checked": notice.keys_checked > 0,
         "hosts": [asdict(host) for host in notice.told.hosts],

@@ -39,7 +39,7 @@ class Group:
     @property
     def recipient(self) -> str:
         """What pseudonyms are made for: no two groups have the same."""
-        return f"{self.by}\0{self.key}"
+        return f"{self.by}:{self.key}"
 
     @property
     def title(self) -> str:

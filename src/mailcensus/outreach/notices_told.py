@@ -82,6 +82,8 @@ class ToldHost:
 class Told:
     """All of it, the worst first."""
 
+    you: str
+    """The pseudonym that the recipient would have in their own notice: it tells with which secret names were made."""
     hosts: tuple[ToldHost, ...]
     keys: tuple[ToldKey, ...]
 
@@ -160,7 +162,8 @@ class Teller:
             )
             for ip, found in findings.items()
         ]
-        return Told(tuple(sorted(hosts, key=lambda host: host.priority)), tuple(keys))
+        you = own_name(names, group.recipient)
+        return Told(you, tuple(sorted(hosts, key=lambda host: host.priority)), tuple(keys))
 
     def _told_key(self, shared: _SharedKey, place: int, names: Pseudonyms) -> ToldKey:
         key, here = shared.key, len(shared.here[place])
@@ -199,6 +202,11 @@ class Teller:
                 for concern in concerns
             )
         return bool(concerns)
+
+
+def own_name(names: Pseudonyms, recipient: str) -> str:
+    """What the recipient would be called in their own notice."""
+    return names.name(Kind.OPERATOR, recipient)
 
 
 @dataclass(frozen=True, slots=True)

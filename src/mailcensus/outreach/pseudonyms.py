@@ -57,16 +57,26 @@ def study_secret(directory: Path) -> bytes:
         StudyError: it is not what we wrote, or others may read it.
         StageFailed: it cannot be written.
     """
-    path = secret_path(directory)
-    try:
-        return _read(path)
-    except FileNotFoundError:
-        pass
+    path, known = secret_path(directory), known_secret(directory)
+    if known is not None:
+        return known
     try:
         _make(path)
         return _read(path)
     except OSError as error:
         raise StageFailed(f"{path}: cannot be written: {error}") from error
+
+
+def known_secret(directory: Path) -> bytes | None:
+    """The study's secret; None: it has none (any more).
+
+    Raises:
+        StudyError: it is not what we wrote, or others may read it.
+    """
+    try:
+        return _read(secret_path(directory))
+    except FileNotFoundError:
+        return None
 
 
 def _read(path: Path) -> bytes:
