@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
-from mailcensus.cli.talk import TALK, say
+from mailcensus.cli.talk import TALK, draws_bars, say
 
 _LINE_S = 5.0
 """Between two lines where there is no terminal."""
@@ -77,7 +77,7 @@ class StageTalk:
             say(f"{self._stage}: {self._last}")
 
     def __enter__(self) -> StageTalk:
-        if TALK.is_terminal and not self._quiet:
+        if draws_bars() and not self._quiet:
             self._bar = _new_bar() if self._below is None else self._below._bar
             assert self._bar is not None
             self._task = self._bar.add_task(self._stage, total=None, words="")
