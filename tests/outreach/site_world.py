@@ -14,6 +14,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from starlette.types import ASGIApp
 
 from mailcensus.outreach.site.app import site_app
+from mailcensus.outreach.site.desk import Desk
 from mailcensus.outreach.site.limits import Limits, Rate
 from mailcensus.outreach.site.serving import desk_of
 from mailcensus.outreach.site.store import Store, database_url
@@ -34,6 +35,7 @@ class World:
 
     study: Study
     store: Store
+    desk: Desk
     app: ASGIApp
     runner: asyncio.Runner
     _visitors: dict[str, Visitor] = field(default_factory=dict)
@@ -120,6 +122,6 @@ def world(
         https=True,
     )
     with asyncio.Runner() as runner:
-        yield World(study, store, app, runner)
+        yield World(study, store, desk, app, runner)
         runner.run(desk.close())
     store.close()

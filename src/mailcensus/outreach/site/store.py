@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, ProgrammingError, SQLAlchemyError
 
 from mailcensus.study import StageFailed, StudyError
 
@@ -109,13 +109,19 @@ class Store:
         """
         self._engine = sa.create_engine(url, hide_parameters=True, pool_pre_ping=True, **_pool_of(url))
         try:
-            _METADATA.create_all(self._engine)
-            with self._engine.begin() as connection:
-                if connection.dialect.name == "sqlite":
-                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            self._make_tables()
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StageFailed(f"database of the site: {reason}") from None
+
+    def _make_tables(self) -> None:
+        try:
+            _METADATA.create_all(self._engine)
+        except (IntegrityError, ProgrammingError):  # another site was making them at the same moment
+            _METADATA.create_all(self._engine)
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
     def close(self) -> None:
         """Close all connections."""
