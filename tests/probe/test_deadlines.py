@@ -114,6 +114,13 @@ def test_no_timer_runs_when_nothing_is_watched() -> None:
     asyncio.run(scenario())
 
 
+async def remove_after(heard: asyncio.Future[None], deadlines: Deadlines, target: Target) -> None:
+    """A task that wakes some turns of the loop after its socket was ready, as one does that waits for a connect."""
+    await heard
+    await asyncio.sleep(0)
+    deadlines.remove(target)
+
+
 def test_after_a_stall_what_lies_in_the_kernel_is_read_before_anybody_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -127,13 +134,17 @@ def test_after_a_stall_what_lies_in_the_kernel_is_read_before_anybody_expires(
         answered, silent = Target(loop.time() + 0.05), Target(loop.time() + 0.05)
         with ours, theirs:
             ours.setblocking(False)
-            loop.add_reader(ours, deadlines.remove, answered)
+            heard = loop.create_future()
+            loop.add_reader(ours, lambda: None if heard.done() else heard.set_result(None))
+            task = asyncio.create_task(remove_after(heard, deadlines, answered))
+            await asyncio.sleep(0)
             deadlines.add(answered)
             deadlines.add(silent)
             theirs.send(b"220 mx\r\n")
             time.sleep(0.15)
             await asyncio.sleep(0.1)
             loop.remove_reader(ours)
+            await task
         assert (answered.expired, silent.expired) == (0, 1)
 
     asyncio.run(scenario())

@@ -6,8 +6,8 @@ two thousandths of a core; for that, a deadline may be moved at any time by sett
 no more than a set does. Deadlines are met up to one resolution late, never early.
 
 A machine that stalls (too busy, suspended, stopped) must not take its own silence for that of its peers: what they said
-meanwhile lies in the kernel, and an event loop sees to timers before it reads. So a look that comes late expires
-nobody; the next one does, and in between everything was read.
+meanwhile lies in the kernel, and a task that waits for it wakes some turns of the loop after timers that are due. So a
+look that comes late expires nobody; the next one does, and in between everything was read.
 """
 
 from __future__ import annotations
