@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit integration packages bench fuzz properties lock format clean
+.PHONY: help demo test check unit integration packages bench fuzz torture properties lock format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -40,6 +40,9 @@ bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
 
 fuzz: .venv/fuzz-set-up ## coverage-guided fuzzing of every reader, FUZZ_SECONDS (60) each; TARGETS="smtp spki" for some
 	python -m fuzz --seconds $${FUZZ_SECONDS:-60} $(TARGETS)
+
+torture: .venv/set-up packages ## kill, starve and cut off studies for TORTURE_SECONDS (1200); SEED=n NAMES="disk-full" for some
+	PYTHONPATH=tests python -m torture --seconds $${TORTURE_SECONDS:-1200} $(if $(SEED),--seed $(SEED)) $(NAMES)
 
 properties: .venv/set-up ## property tests with thousands of examples each, where `make test` has tens
 	pytest --numprocesses=auto --hypothesis-profile=thorough --timeout=3600 -m "hypothesis and not integration"

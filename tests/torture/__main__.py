@@ -1,0 +1,122 @@
+"""Runs the scenarios in turn, each with a seed of its own, until the time is up or one of them finds a fault.
+
+    PYTHONPATH=tests .venv/bin/python -m torture [--seconds 1200] [--seed N] [--short] [NAME ...]
+
+Seeds are printed. `--seed` with a name repeats one scenario: what it does follows from its seed, apart from how busy
+the machine is. A scenario that finds a fault leaves its directory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mailcensus.study import StudyError
+from torture.kills import each_stage_killed, import_killed, passive_killed, resolve_killed, run_killed
+from torture.machine import clock_jumps, dns_dead, machine_stalls, out_of_descriptors
+from torture.network import link_down, rough_network
+from torture.peers import hostile_peers
+from torture.soak import soak
+from torture.storage import disk_full, parts_damaged
+
+Scenario = Callable[[Path, random.Random], str]
+
+SCENARIOS: dict[str, Scenario] = {
+    "run-killed": run_killed,
+    "parts-damaged": parts_damaged,
+    "disk-full": disk_full,
+    "out-of-descriptors": out_of_descriptors,
+    "clock-jumps": clock_jumps,
+    "machine-stalls": machine_stalls,
+    "link-down-zmap": partial(link_down, engine="zmap"),
+    "link-down-masscan": partial(link_down, engine="masscan"),
+    "link-down-connect": partial(link_down, engine="connect"),
+    "rough-network": rough_network,
+    "dns-dead": dns_dead,
+    "hostile-peers": hostile_peers,
+    "stages-killed": each_stage_killed,
+    "resolve-killed": resolve_killed,
+    "import-killed": import_killed,
+    "passive-killed": passive_killed,
+    "soak": soak,
+}
+SHORT: dict[str, Scenario] = {
+    "run-killed": partial(run_killed, kills=2),
+    "parts-damaged": partial(parts_damaged, rounds=1),
+    "out-of-descriptors": out_of_descriptors,
+    "link-down-zmap": partial(link_down, engine="zmap"),
+}
+"""What `make test` has time for."""
+
+
+def main() -> int:
+    """Run; the exit status is 1 where a fault was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCENARIOS)}")
+    parser.add_argument(
+        "--seconds", type=float, default=1_200.0, help="how long it may take (default %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, help="of the first round; drawn unless told")
+    parser.add_argument("--rounds", type=int, default=1_000, help="how often all scenarios are gone through")
+    parser.add_argument("--short", action="store_true", help="one round of a few scenarios")
+    options = parser.parse_args()
+    scenarios = SHORT if options.short else SCENARIOS
+    unknown = set(options.names) - set(scenarios)
+    if unknown:
+        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are: {', '.join(scenarios)}")
+    wanted = {name: scenarios[name] for name in options.names or scenarios}
+    seed = random.SystemRandom().randrange(1 << 16) if options.seed is None else options.seed
+    return campaign(wanted, seed, options.seconds, 1 if options.short else options.rounds)
+
+
+def campaign(scenarios: dict[str, Scenario], seed: int, seconds: float, rounds: int) -> int:
+    """Go through scenarios until the time or the rounds are over; a scenario is not begun that may not end in time."""
+    end_s = time.monotonic() + seconds
+    took_s: dict[str, float] = {}
+    failed = 0
+    for number in range(rounds):
+        fitting = {
+            name: one for name, one in scenarios.items() if time.monotonic() + took_s.get(name, 0.0) < end_s
+        }
+        if not fitting:
+            break
+        for name, scenario in fitting.items():
+            if time.monotonic() + took_s.get(name, 30.0) * 1.5 > end_s:
+                continue
+            began_s = time.monotonic()
+            failed += not _one(name, scenario, seed + number)
+            took_s[name] = max(took_s.get(name, 0.0), time.monotonic() - began_s)
+        if all(time.monotonic() + took_s.get(name, 30.0) * 1.5 > end_s for name in scenarios):
+            break
+    return 1 if failed else 0
+
+
+def _one(name: str, scenario: Scenario, seed: int) -> bool:
+    directory = Path(tempfile.mkdtemp(prefix=f"torture-{name}-"))
+    directory.chmod(0o755)
+    began_s = time.monotonic()
+    try:
+        result, held = scenario(directory, random.Random(seed)), True
+    except (AssertionError, OSError, subprocess.SubprocessError, StudyError):  # the others have their turn
+        result, held = f"{traceback.format_exc()}left in {directory}", False
+    if held:
+        shutil.rmtree(directory)
+    took_s = time.monotonic() - began_s
+    sys.stdout.write(f"{'ok   ' if held else 'FAULT'} {name} --seed {seed}  {took_s:.0f} s  {result}\n")
+    sys.stdout.flush()
+    return held
+
+
+if __name__ == "__main__":
+    sys.exit(main())
