@@ -212,6 +212,7 @@ def test_an_import_that_was_killed_goes_on_without_a_row_lost_or_doubled(
     study, path = study_in(tmp_path), tmp_path / "grabs.jsonl"
     path.write_text("".join(json.dumps({**SMTP, "ip": f"192.0.2.{n}"}) + "\n" for n in range(100)))
     monkeypatch.setattr("mailcensus.dataset.imports.importing._GRABS_A_PART", 30)
+    monkeypatch.setattr("mailcensus.dataset.imports.pieces.PIECE_BYTES", 1)
 
     class Killed(BaseException):
         pass

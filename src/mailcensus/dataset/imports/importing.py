@@ -4,37 +4,41 @@ The run's id ends in the first digits of the file's SHA-256: the same file again
 nothing. A kill on the way leaves rows without the row in `runs` that ends an import; the next try takes up that run,
 passes over as many grabs as are on disk (rows are written in the order of the file), and writes no hit twice.
 
-Memory: a line at a time, what waits for the next part, and the names of hits, certificates and keys of the study.
+Grabs of a big file are read by a process for each processor (`pieces`).
+
+Memory: a line or the pieces at work, what waits for the next part, and the names of hits, certificates and keys of the
+study.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mailcensus import __version__
-from mailcensus.dataset.imports.censys import read_censys
-from mailcensus.dataset.imports.farrell import read_farrell
 from mailcensus.dataset.imports.goscanner import read_goscanner
 from mailcensus.dataset.imports.masscan import read_masscan
+from mailcensus.dataset.imports.pieces import BATCH_GRABS, READERS, Batch, Telling, batch_of, read_pieces
 from mailcensus.dataset.imports.port_scan_xml import read_port_scan_xml
 from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_bytes
-from mailcensus.dataset.imports.zgrab2 import read_zgrab2
 from mailcensus.dataset.imports.zmap import read_zmap
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.seen import hits_of, values_of
-from mailcensus.model import Hit, Observation, Outcome, Run
+from mailcensus.model import Grab, Hit, Observation, Run
 from mailcensus.study import StageFailed, Study, StudyError
 
 STAGE = "import"
@@ -47,6 +51,10 @@ _REJECT_CHARACTERS = 2_000
 _MOST_REJECTS = 100_000
 """Kept aside; more are only counted, since a file of the wrong kind is nothing but rejects."""
 _PROGRESS_ROWS = 2_000
+_FOR_SEVERAL_BYTES = 32 << 20
+"""A smaller file is read before other processes would have begun."""
+_MOST_WORKERS = 8
+"""More would wait for the one that writes."""
 _READ_BYTES = 1 << 20
 
 
@@ -73,12 +81,15 @@ def import_file(
     format_name: str,
     path: Path,
     on_progress: Callable[[Imported, float], None] = lambda *_: None,
+    *,
+    workers: int | None = None,
 ) -> Imported:
     """Read a file of another tool into a study.
 
     Args:
         format_name: one of FORMATS.
         on_progress: told the counts so far and the share of the file's bytes that is read.
+        workers: processes that read grabs; None: one for each processor where the file is big.
 
     Raises:
         StudyError: the file cannot be read, or has no row that can be; another process writes to the study.
@@ -94,7 +105,7 @@ def import_file(
         if run_id in values_of(study.data / "runs", "run_id"):
             imported.already = True
             return imported
-        with _Intake(study, format_name, path, imported) as intake:
+        with _Intake(study, format_name, path, imported, workers) as intake:
             intake.take_all(on_progress)
         if imported.rows and imported.rejected == imported.rows:
             raise StudyError(
@@ -144,7 +155,9 @@ def _run(study: Study, imported: Imported, began: datetime) -> Run:
 class _Intake:
     """Takes the rows of one file. Use as a context manager: what waits is written at its end, whatever ends it."""
 
-    def __init__(self, study: Study, format_name: str, path: Path, imported: Imported) -> None:
+    def __init__(
+        self, study: Study, format_name: str, path: Path, imported: Imported, workers: int | None
+    ) -> None:
         self._study = study
         self._format = format_name
         self._path = path
@@ -153,7 +166,10 @@ class _Intake:
         self._hit_parts = PartWriter(study.data, "hits", Hit)
         self._seen = {(ip, port) for ip, port, *_ in hits_of(study.data, imported.run_id)}
         self._waiting: list[Hit] = []
-        self._recorder = Recorder(study.data, flush_rows=_GRABS_A_PART)
+        self._recorder = Recorder(study.data)  # of certificates and keys
+        self._grab_parts = PartWriter(study.data, "grabs", Grab)
+        self._grabs: list[pa.Table] = []
+        self._workers = workers
         self._grabs_on_disk = sum(1 for _ in values_of(study.data / "grabs", "ip", imported.run_id))
         self._rejects: IO[str] | None = None
 
@@ -166,9 +182,11 @@ class _Intake:
         if self._rejects is not None:
             self._rejects.close()
         self._write_hits()
+        self._write_grabs()
         self._recorder.close()
         if kind is None:
             self._hit_parts.compact()
+            self._grab_parts.compact()
             self._recorder.compact()
 
     def take_all(self, on_progress: Callable[[Imported, float], None]) -> None:
@@ -178,16 +196,31 @@ class _Intake:
         size = max(1, self._path.stat().st_size)
         try:
             with self._path.open("rb") as raw, open_bytes(raw) as stream:
-                for row in self._rows(stream, now):
-                    self._take(row, now)
-                    if self._imported.rows % _PROGRESS_ROWS == 0:
+                if self._format in (*READERS, "goscanner"):
+                    for batch in self._batches(stream, now, size):
+                        self._take_batch(batch)
                         on_progress(self._imported, min(1.0, raw.tell() / size))
+                else:
+                    for row in self._rows(stream):
+                        self._take(row, now)
+                        if self._imported.rows % _PROGRESS_ROWS == 0:
+                            on_progress(self._imported, min(1.0, raw.tell() / size))
         except (OSError, EOFError) as error:
             raise StudyError(f"{self._path}: cannot be read on from here: {error}") from None
         on_progress(self._imported, 1.0)
 
-    def _rows(self, stream: IO[bytes], now: datetime) -> Iterator[Row]:
+    def _batches(self, stream: IO[bytes], now: datetime, size: int) -> Iterator[Batch]:
         run_id, vantage = self._imported.run_id, self._study.settings.study.vantage
+        if self._format in READERS:
+            several = min(_MOST_WORKERS, os.cpu_count() or 1) if size >= _FOR_SEVERAL_BYTES else 1
+            telling = Telling(run_id, vantage, now)
+            yield from read_pieces(self._format, stream, telling, self._workers or several)
+            return
+        rows = read_goscanner(stream, self._path, run_id, vantage, now)
+        while (batch := batch_of(islice(rows, BATCH_GRABS))).rows:
+            yield batch
+
+    def _rows(self, stream: IO[bytes]) -> Iterator[Row]:
         match self._format:
             case "zmap":
                 return read_zmap(stream)
@@ -195,35 +228,41 @@ class _Intake:
                 return read_masscan(stream)
             case "nmap":
                 return read_port_scan_xml(stream)
-            case "zgrab2":
-                return read_zgrab2(stream, run_id, vantage, now)
-            case "censys":
-                return read_censys(stream, run_id, vantage, now)
-            case "farrell":
-                return read_farrell(stream, run_id, vantage, now)
-            case "goscanner":
-                return read_goscanner(stream, self._path, run_id, vantage, now)
         raise StudyError(f"--from {self._format}: no such format; there are {', '.join(FORMATS)}")
 
     def _take(self, row: Row, now: datetime) -> None:
         imported = self._imported
         imported.rows += 1
         match row:
-            case Observation():
-                self._take_grab(row)
             case Open():
                 self._take_hit(row, now)
-            case PassedOver():
+            case PassedOver() | Observation():
                 imported.passed_over += 1
             case Reject():
-                imported.rejected += 1
                 self._keep_aside(row)
 
-    def _take_grab(self, observation: Observation) -> None:
-        self._imported.grabs += 1
-        self._imported.ok += observation.grab.outcome is Outcome.OK
-        if self._imported.grabs > self._grabs_on_disk:
-            self._recorder.add(observation)
+    def _take_batch(self, batch: Batch) -> None:
+        imported = self._imported
+        before, count = imported.grabs, int(batch.grabs.num_rows)
+        imported.rows += batch.rows
+        imported.grabs += count
+        imported.ok += batch.ok
+        imported.passed_over += batch.passed_over
+        for reject in batch.rejects:
+            self._keep_aside(reject)
+        new = batch.grabs.slice(min(count, max(0, self._grabs_on_disk - before)))
+        if new.num_rows:
+            self._recorder.add_shown(batch.certificates, batch.keys)
+            self._grabs.append(new)
+        if sum(table.num_rows for table in self._grabs) >= _GRABS_A_PART:
+            self._write_grabs()
+
+    def _write_grabs(self) -> None:
+        """Certificates and keys first: what grabs name is there."""
+        waiting, self._grabs = self._grabs, []
+        self._recorder.flush()
+        if waiting:
+            self._grab_parts.write_table(pa.concat_tables(waiting))
 
     def _take_hit(self, found: Open, now: datetime) -> None:
         port = found.port or self._study.settings.discovery.ports[0]
@@ -251,6 +290,7 @@ class _Intake:
         self._hit_parts.write(waiting)
 
     def _keep_aside(self, row: Reject) -> None:
+        self._imported.rejected += 1
         if self._imported.rejected > _MOST_REJECTS:
             return
         try:
