@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mailcensus.report.chapters import FigurePart
 from mailcensus.report.figures import bars, distributions, mail_domains, over_time
 from mailcensus.report.figures.style import save_figure
+from mailcensus.report.figures.words import drawable
 from mailcensus.report.maps.hosts import host_map
 
 __all__ = ["FIGURES", "FURTHER_FIGURES", "FigureSpec", "write_figures"]
@@ -149,7 +150,8 @@ def write_figures(name: str, table: pa.Table, folder: Path) -> list[FigurePart]:
     file = name.replace("_", "-")
     specs = {file: FIGURES[name]} if name in FIGURES else {}
     specs |= {f"{file}-{end}": spec for end, spec in FURTHER_FIGURES.get(name, {}).items()}
-    drawn = {file: spec.draw(table) for file, spec in specs.items()}
+    words = drawable(table) if specs else table
+    drawn = {file: spec.draw(words) for file, spec in specs.items()}
     return [
         FigurePart(file, save_figure(figure, folder, file), specs[file].caption)
         for file, figure in drawn.items()
