@@ -9,6 +9,7 @@ from typing import Any
 
 Fields = Mapping[str, Any]
 _NOTHING: Fields = {}
+_TEXT = {str}
 
 
 def fields(value: object) -> Fields:
@@ -52,6 +53,6 @@ def octets(value: object) -> bytes | None:
 
 def names(value: object) -> tuple[str, ...] | None:
     """A list of texts."""
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+    if isinstance(value, list) and set(map(type, value)) <= _TEXT:
         return tuple(value)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from mailcensus.dataset.imports.json_fields import Fields, fields, inner, names, octets, text
 from mailcensus.model import Ssh, SshHostKey
@@ -22,21 +23,23 @@ def ssh_record(result: Fields) -> tuple[Ssh | None, tuple[bytes, ...]]:
     if identification is None and not kexinit:
         return None, ()
     host_key, keys = _host_key(fields(result.get("key_exchange")))
+    offered = tuple(names(kexinit.get(theirs)) for theirs in _LISTS)
+    kex, host_keys, cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = offered
     ssh = Ssh(
         identification=identification,
         protocol_version=text(server.get("version")),
         software=text(server.get("software")),
         kex_used=text(inner(result, "algorithm_selection").get("dh_kex_algorithm")),
-        hassh_server=_hassh(kexinit),
+        hassh_server=_hassh(offered),
         host_keys=None if host_key is None else (host_key,),
-        kex_algorithms=names(kexinit.get("kex_algorithms")),
-        host_key_algorithms=names(kexinit.get("host_key_algorithms")),
-        ciphers_client_to_server=names(kexinit.get("client_to_server_ciphers")),
-        ciphers_server_to_client=names(kexinit.get("server_to_client_ciphers")),
-        macs_client_to_server=names(kexinit.get("client_to_server_macs")),
-        macs_server_to_client=names(kexinit.get("server_to_client_macs")),
-        compression_client_to_server=names(kexinit.get("client_to_server_compression")),
-        compression_server_to_client=names(kexinit.get("server_to_client_compression")),
+        kex_algorithms=kex,
+        host_key_algorithms=host_keys,
+        ciphers_client_to_server=cipher_out,
+        ciphers_server_to_client=cipher_in,
+        macs_client_to_server=mac_out,
+        macs_server_to_client=mac_in,
+        compression_client_to_server=compression_out,
+        compression_server_to_client=compression_in,
     )
     return ssh, keys
 
@@ -54,8 +57,9 @@ _LISTS = (
 """zgrab2's names of the lists of a KEXINIT."""
 
 
-def _hassh(kexinit: Fields) -> str | None:
-    lists = [names(kexinit.get(theirs)) for theirs in _LISTS]
+@lru_cache(10_000)
+def _hassh(lists: tuple[tuple[str, ...] | None, ...]) -> str | None:
+    """Servers of one version and configuration offer the same."""
     known = [each for each in lists if each is not None]
     if len(known) < len(lists):
         return None
