@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 from collections.abc import Iterator
 
 import pytest
 
-from mailcensus.probe.descriptors import make_room_for
+from mailcensus.probe.descriptors import make_room_for, ran_out
 from mailcensus.study import StudyError
 
 
@@ -34,3 +35,11 @@ def test_what_the_system_does_not_allow_names_the_setting_and_the_most_it_may_be
         StudyError, match=r"politeness\.in_flight: 2000 connections .* set it to 896 or raise"
     ):
         make_room_for(2000)
+
+
+def test_running_out_of_descriptors_is_known_however_deep_it_lies() -> None:
+    out = OSError(errno.EMFILE, "Too many open files")
+    closing = RuntimeError("Cannot close a running event loop")
+    closing.__context__ = ExceptionGroup("tasks", [ValueError(), ExceptionGroup("more", [out])])
+    assert ran_out(closing)
+    assert not ran_out(ExceptionGroup("tasks", [OSError(errno.ENOENT, "nowhere"), RuntimeError()]))

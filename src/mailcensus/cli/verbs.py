@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from mailcensus.cli.talk import complain
+from mailcensus.probe.descriptors import ran_out
 from mailcensus.study import StageFailed, StudyError
 
 
@@ -38,6 +39,13 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt:
             complain("interrupted; run the same command again to go on")
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except (OSError, RuntimeError, ExceptionGroup) as error:
+            if not ran_out(error):
+                raise
+            complain(
+                "this machine is out of open files; raise the limit (ulimit -n) and run the same command again"
+            )
+            raise typer.Exit(Exit.FAILED) from None
 
 
 def example(*commands: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 
 from mailcensus.study import StudyError
@@ -26,3 +27,14 @@ def make_room_for(connections: int) -> None:
             f"allows {hard}; set it to {hard - OTHERS} or raise the limit (ulimit -Hn)"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+def ran_out(error: BaseException | None) -> bool:
+    """Whether an error comes of having no descriptor left: without one an event loop cannot even be closed in order."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        if isinstance(error, BaseExceptionGroup) and any(map(ran_out, error.exceptions)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
