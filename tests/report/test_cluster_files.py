@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import networkx
@@ -11,7 +12,7 @@ import pydot
 import pytest
 
 from mailcensus.report.cluster import Cluster, Reading, SharedKey
-from mailcensus.report.cluster_files import write_graph_files
+from mailcensus.report.cluster_files import graphml_of, write_graph_files
 from mailcensus.report.cluster_groups import Place
 from mailcensus.report.evidence import HostEvidence
 
@@ -49,6 +50,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lines_of(graph: networkx.MultiGraph) -> Counter[tuple[str, str, str]]:
     label = graph.nodes(data="label")
     return Counter((label[host], label[key], service) for host, key, service in graph.edges(data="service"))
+
+
+def test_networkx_reads_all_clusters_out_of_one_graphml_and_keeps_them_apart(tmp_path: Path) -> None:
+    file = tmp_path / "all.graphml"
+    file.write_text("".join(graphml_of([CLUSTER, replace(CLUSTER, number=8)])), encoding="utf-8")
+    graph = networkx.read_graphml(file, force_multigraph=True)
+    assert lines_of(graph) == LINES + LINES
+    assert [len(part) for part in networkx.connected_components(graph)] == [5, 5]
+    assert {number for _, number in graph.nodes(data="cluster")} == {7, 8}
 
 
 def test_networkx_reads_every_line_out_of_graphml(files: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, TextIO
 import typer
 
 from mailcensus.cli.options import StudyDirectory
+from mailcensus.cli.stages import run_analysis
 from mailcensus.cli.talk import say
 from mailcensus.dataset.exports import export_csv, export_json_lines, export_zgrab2, run_to_export
 from mailcensus.dataset.left_out import dataset_of
@@ -25,11 +26,12 @@ class Format(StrEnum):
     ZGRAB2 = "zgrab2"
     JSONL = "jsonl"
     CSV = "csv"
+    GRAPHML = "graphml"
 
 
 def export(
     directory: StudyDirectory,
-    target: Annotated[Format, typer.Option("--to", metavar="zgrab2|jsonl|csv", help="The form.")],
+    target: Annotated[Format, typer.Option("--to", metavar="zgrab2|jsonl|csv|graphml", help="The form.")],
     table: Annotated[
         str, typer.Option(metavar="NAME", help="The table of the dataset, of jsonl and csv.")
     ] = "grabs",
@@ -41,14 +43,33 @@ def export(
     """Write what was recorded in a form that other programs read.
 
     jsonl and csv are of any table of the dataset: nested records stay nested in JSON and become columns with dots in
-    their names in CSV. zgrab2 has one line a grab, with certificates. Whom exclusion files name by now is in none.
+    their names in CSV. zgrab2 has one line a grab, with certificates. graphml has the clusters of the newest run, hosts
+    and the keys they share. Whom exclusion files name by now is in none.
     """
-    dataset = dataset_of(Study.open(directory))
+    study = Study.open(directory)
+    if table != "grabs" and target not in (Format.JSONL, Format.CSV):
+        raise StudyError(f"--table {table}: {target} is not made of a table; leave --table out")
+    dataset = dataset_of(study)
     run_id = run_to_export(dataset, run)
-    if table != "grabs" and target is Format.ZGRAB2:
-        raise StudyError(f"--table {table}: zgrab2 has grabs only; leave --table out")
+    if target is Format.GRAPHML and run_id != run_to_export(dataset, None):
+        raise StudyError(f"--run {run}: analyses are of the newest run; leave --run out")
     with _opened(out) as file:
-        say(_write(dataset, target, table, run_id, file))
+        say(
+            _graph(study, dataset, file)
+            if target is Format.GRAPHML
+            else _write(dataset, target, table, run_id, file)
+        )
+
+
+def _graph(study: Study, dataset: Dataset, file: TextIO) -> str:
+    from mailcensus.report.build import newest_run  # here, for what they import: see stages
+    from mailcensus.report.cluster_data import clusters_of
+    from mailcensus.report.cluster_files import graphml_of
+
+    tables = run_analysis(study, quiet=True)
+    count = tables["clusters"].num_rows
+    file.writelines(graphml_of(clusters_of(tables, dataset, newest_run(dataset), count)))
+    return f"{count:,} clusters"
 
 
 def _write(dataset: Dataset, target: Format, table: str, run_id: str, file: TextIO) -> str:

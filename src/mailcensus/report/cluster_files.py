@@ -12,7 +12,7 @@ Sources: GraphML 1.0 (http://graphml.graphdrawing.org/specification.html), the D
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -105,18 +105,45 @@ def _json(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> It
     yield "\n"
 
 
+def graphml_of(clusters: Iterable[Cluster]) -> Iterator[str]:
+    """All clusters as one GraphML text, in pieces: as the file of each, with its number in ids and at its nodes."""
+    types = {"cluster": "int", **_NODE_TYPES}
+    yield from _graphml_head("clusters", types)
+    for cluster in clusters:
+        number, addresses = cluster.number, cluster.addresses
+        nodes = [
+            {**node, "id": f"{number}-{node['id']}", "cluster": number} for node in _nodes(cluster, addresses)
+        ]
+        ends = ("source", "target")
+        lines = [
+            {**line, **{end: f"{number}-{line[end]}" for end in ends}} for line in _lines(cluster, addresses)
+        ]
+        yield from _graphml_body(nodes, lines, types, f"{number}-")
+    yield "</graph>\n</graphml>\n"
+
+
 def _graphml(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+    yield from _graphml_head(f"cluster-{number}", _NODE_TYPES)
+    yield from _graphml_body(nodes, lines, _NODE_TYPES, "")
+    yield "</graph>\n</graphml>\n"
+
+
+def _graphml_head(graph: str, node_types: Mapping[str, str]) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    for of, types in (("node", _NODE_TYPES), ("edge", _EDGE_TYPES)):
+    for of, types in (("node", node_types), ("edge", _EDGE_TYPES)):
         for name, kind in types.items():
             yield f'<key id="{of}-{name}" for="{of}" attr.name="{name}" attr.type="{kind}"/>\n'
-    yield f'<graph id="cluster-{number}" edgedefault="undirected">\n'
+    yield f'<graph id="{graph}" edgedefault="undirected">\n'
+
+
+def _graphml_body(
+    nodes: Sequence[_Record], lines: Sequence[_Record], node_types: Mapping[str, str], prefix: str
+) -> Iterator[str]:
     for node in nodes:
-        yield f'<node id="{node["id"]}">{_data("node", node, _NODE_TYPES)}</node>\n'
+        yield f'<node id="{node["id"]}">{_data("node", node, node_types)}</node>\n'
     for i, line in enumerate(lines):
         ends = f'source="{line["source"]}" target="{line["target"]}"'
-        yield f'<edge id="e{i}" {ends}>{_data("edge", line, _EDGE_TYPES)}</edge>\n'
-    yield "</graph>\n</graphml>\n"
+        yield f'<edge id="{prefix}e{i}" {ends}>{_data("edge", line, _EDGE_TYPES)}</edge>\n'
 
 
 def _data(of: str, record: _Record, types: Mapping[str, str]) -> str:
