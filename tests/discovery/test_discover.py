@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
 
 from mailcensus.discovery import Progress, Tally, discover
-from mailcensus.discovery.connect import ConnectSweep
+from mailcensus.discovery.connect import Answer, ConnectSweep, connect_once
 from mailcensus.discovery.frontier import Frontier
 from mailcensus.model import Hit
 from mailcensus.population import Exclusions, load_population
@@ -401,3 +401,24 @@ def test_a_machine_out_of_descriptors_is_not_an_answer_of_the_address() -> None:
         run(sweep.work())
     assert frontier.checkpoint == 0
     assert sweep.tally == Tally()
+
+
+class _Resets:
+    """A door behind which a listener accepts and resets before we looked."""
+
+    def admit(self, ip: str) -> _Resets:
+        return self
+
+    async def __aenter__(self) -> _Resets:
+        return self
+
+    async def __aexit__(self, *ended: object) -> None:
+        pass
+
+    async def dial(self, port: int, timeout_s: float, factory: object) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+
+def test_who_accepts_and_resets_at_once_has_answered() -> None:
+    door = cast(Dialer, _Resets())
+    assert asyncio.run(connect_once(door, "127.0.0.1", 25, 1.0)) == (Answer.HIT, None)

@@ -159,6 +159,8 @@ async def connect_once(dialer: Dialer, ip: str, port: int, timeout_s: float) -> 
         return Answer.EXCLUDED, None
     except TimeoutError:
         return Answer.TIMEOUT, None
+    except ConnectionResetError:
+        return Answer.HIT, None  # refused is another error: it accepted, and reset before we looked
     except ConnectionError:
         return Answer.REFUSED, None
     except OSError as error:
