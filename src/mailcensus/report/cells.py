@@ -39,6 +39,7 @@ _WRITTEN = {
     "starttls": "STARTTLS",
     "tls": "TLS",
 }
+_OCTETS = frozenset(str(octet) for octet in range(256))
 UNKNOWN = Markup('<span class="null" title="not known, or nothing to count">–</span>')
 
 
@@ -129,6 +130,9 @@ def cell(
 
 def address_sort_key(address: str) -> str:
     """Sorts IPv4 before IPv6 and both by number; what is no address sorts by its letters."""
+    quads = address.split(".")
+    if len(quads) == 4 and all(quad in _OCTETS for quad in quads):  # a tenth of the time of ipaddress
+        return f"4-{'':0>24}{''.join(f'{int(quad):02x}' for quad in quads)}"
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mailcensus.report.cells import UNKNOWN, Column, Kind, address_sort_key
 from mailcensus.report.cluster import Cluster, SharedKey, clipped, listed
@@ -144,24 +144,23 @@ def _host_cells(ip: str, host: HostEvidence | None, place: Place, label: Mapping
     names = visible_html(", ".join(dict.fromkeys(known))) if known else UNKNOWN
     services = [_service_item(service, label) for service in host.services] if host else []
     return [
-        Markup('<td class="address" data-sort="{}">{}</td>').format(address_sort_key(ip), visible_html(ip)),
-        Markup("<td>{}</td>").format(", ".join(keys)),
-        Markup("<td>{}</td>").format(visible_html(place.system) if place.system else UNKNOWN),
-        Markup("<td>{}</td>").format(visible_html(place.country) if place.country else UNKNOWN),
-        Markup('<td class="long">{}</td>').format(names),
-        Markup('<td class="wrap"><ul>{}</ul></td>').format(Markup("").join(services)),
+        Markup(f'<td class="address" data-sort="{escape(address_sort_key(ip))}">{visible_html(ip)}</td>'),
+        Markup(f"<td>{escape(', '.join(keys))}</td>"),
+        Markup(f"<td>{visible_html(place.system) if place.system else UNKNOWN}</td>"),
+        Markup(f"<td>{visible_html(place.country) if place.country else UNKNOWN}</td>"),
+        Markup(f'<td class="long">{names}</td>'),
+        Markup(f'<td class="wrap"><ul>{"".join(services)}</ul></td>'),
     ]
 
 
 def _service_item(service: ServiceEvidence, label: Mapping[str, str]) -> Markup:
     keys = [label[spki] for spki in service.keys if spki in label]
-    shows = Markup(' <span class="tag">{}</span>').format(", ".join(keys)) if keys else Markup("")
+    shows = f' <span class="tag">{escape(", ".join(keys))}</span>' if keys else ""
     said = visible_html(clipped(service.said)) if service.said else Markup("")
     ended = "" if service.outcome == "ok" else service.outcome.replace("_", " ")
     facts = " · ".join(part for part in (ended, service.tls_version) if part)
-    return Markup('<li><b>{}</b>&nbsp;{}{} <span class="quiet">{}</span> {}</li>').format(
-        service.service, service.port, shows, facts, said
-    )
+    named = f"<b>{escape(service.service)}</b>&nbsp;{service.port}{shows}"
+    return Markup(f'<li>{named} <span class="quiet">{escape(facts)}</span> {said}</li>')
 
 
 def _key_record(
