@@ -14,6 +14,7 @@ from mailcensus.cli.options import AsJson, Quiet, StudyDirectory
 from mailcensus.cli.stages import check_table, run_analysis, stage_state
 from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
+from mailcensus.dataset.object_storage import fetched, name_of, shown_at
 from mailcensus.dataset.parts import visible_files
 from mailcensus.dataset.run import StageState
 from mailcensus.probe.collect import STAGE
@@ -46,15 +47,17 @@ def analyse(
         raise StudyError("--json, --csv and --latex: give one of them")
     from mailcensus.analysis.catalogue import TABLES  # here, for what it imports: see stages
 
-    study = Study.open(directory)
     names = [spec.name for spec in TABLES]
     if table is not None:
         check_table(table, "--table")
-    state = stage_state(study, STAGE)
-    others = ("flows", "domains")
-    if state is StageState.NOT_STARTED and not any(visible_files(study.data / name) for name in others):
-        raise StudyError(f"{directory}: nothing has been collected yet; run: mailcensus run {directory}")
-    tables = run_analysis(study, quiet=quiet, backend=backend)
+    with fetched(directory) as here:
+        study = Study.open(here)
+        state = stage_state(study, STAGE)
+        others = ("flows", "domains")
+        if state is StageState.NOT_STARTED and not any(visible_files(study.data / name) for name in others):
+            name = name_of(directory)
+            raise StudyError(f"{name}: nothing has been collected yet; run: mailcensus run {name}")
+        tables = run_analysis(study, quiet=quiet, backend=backend)
     if state is StageState.RUNNING:
         say("collection is not complete; the tables are of what there is so far")
     if as_csv or as_latex:
@@ -63,7 +66,7 @@ def analyse(
     if not as_json:
         shown = tables[table or "summary"]
         print_table(shown.column_names, (row.values() for row in shown.to_pylist()))
-        say(f"all tables are in {study.analysis}")
+        say(f"all tables are in {shown_at(directory, here, study.analysis)}")
         return
     for name in [table] if table else names:
         for row in tables[name].to_pylist():

@@ -9,6 +9,7 @@ import typer
 
 from mailcensus.cli.options import Quiet, StudyDirectory
 from mailcensus.cli.stages import check_table, run_analysis, run_report, run_report_of
+from mailcensus.dataset.object_storage import fetched, shown_at
 from mailcensus.study import Study
 
 
@@ -24,9 +25,10 @@ def report(
     Prints the path of its first page, report/index.html, which opens in any browser without a network. A study that
     found nothing, or is not complete, has a report that says so.
     """
-    study = Study.open(directory)
     if only is not None:
         check_table(only, "--only")
-    tables = run_analysis(study, quiet=quiet)
-    page = run_report(study, tables, quiet=quiet) if only is None else run_report_of(study, tables, only)
-    sys.stdout.write(f"{page}\n")
+    with fetched(directory) as here:
+        study = Study.open(here)
+        tables = run_analysis(study, quiet=quiet)
+        page = run_report(study, tables, quiet=quiet) if only is None else run_report_of(study, tables, only)
+    sys.stdout.write(f"{shown_at(directory, here, page)}\n")

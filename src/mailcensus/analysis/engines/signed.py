@@ -14,9 +14,12 @@ _WIDER = {
 
 
 def signed(dtype: dt.DataType) -> dt.DataType:
-    """The type that holds the same numbers with a sign; of those of 64 bits the ones below 2**63."""
+    """The type that holds the same numbers with a sign; of those of 64 bits the ones below 2**63.
+
+    Whatever it holds may be null, as columns of other engines may.
+    """
     if isinstance(dtype, dt.Array):
         return dt.Array(signed(dtype.value_type))
     if isinstance(dtype, dt.Struct):
         return dt.Struct({name: signed(kind) for name, kind in dtype.items()})
-    return _WIDER.get(type(dtype), dtype)
+    return _WIDER.get(type(dtype), dtype)(nullable=True)
