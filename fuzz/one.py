@@ -10,7 +10,19 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["mailcensus.wire"], enable_loader_override=False):
+READING = [
+    "mailcensus.dataset.imports",
+    "mailcensus.facts.domains",
+    "mailcensus.passive",
+    "mailcensus.population",
+    "mailcensus.probe.dns_reading",
+    "mailcensus.probe.policy_response",
+    "mailcensus.senders.tls_reports",
+    "mailcensus.wire",
+]
+"""Where the readers are: atheris sees the paths through these."""
+
+with atheris.instrument_imports(include=READING, enable_loader_override=False):
     from fuzz.targets import TARGETS, glass
 
 

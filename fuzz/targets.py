@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz import material_targets, passive_targets, ssh_targets, text_targets, tls_targets
+from fuzz import file_targets, material_targets, passive_targets, ssh_targets, text_targets, tls_targets
 from fuzz.cutting import Cut, pieces_of
 from fuzz.glass import glass
 
@@ -54,6 +54,7 @@ TARGETS = {
         Target("client_hello", passive_targets.client_hello, 4_096),
         Target("xml_stream", text_targets.xml_stream, 6_144),
         Target("software", text_targets.software, 4_096),
+        *(Target(name, run, 4_096) for name, run in file_targets.FILES.items()),
         *(Target(name, run, 6_144) for name, run in text_targets.CONVERSATIONS.items()),
     )
 }
