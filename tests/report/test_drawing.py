@@ -90,6 +90,21 @@ def test_two_thousand_clones_are_one_node_that_says_so() -> None:
     assert {edge.weight for edge in hosts.edges} == {2_000 * 1_999 // 2}
 
 
+def test_a_large_cluster_draws_its_keys_as_hubs() -> None:
+    """Hosts of one key stand together, whatever services show it; the few odd ones alone."""
+    services = (("smtp",), ("imap", "smtp"), ("imap",))
+    shown = [Sighting(host, 0, services[host % 3]) for host in range(900)]
+    shown += [Sighting(host, 1 + host // 300, ("ssh",)) for host in range(900)]
+    shown += [Sighting(900, 0, ("smtp",)), Sighting(900, 9, ("ssh",))]
+    drawing = keys_drawing(roles_of(shown))
+    groups = Counter((node.kind, len(node.members)) for node in drawing.nodes)
+    assert groups == {("key", 1): 5, ("role", 300): 3, ("host", 1): 1}
+    weights = Counter[str]()
+    for edge in drawing.edges:
+        weights[edge.pair[0]] += edge.weight
+    assert weights == {"ssh": 901, "smtp": 601, "imap": 600}
+
+
 def test_five_hundred_clones_are_drawn_one_by_one_around_their_key() -> None:
     drawing = keys_drawing(roles_of(clones(500)))
     assert Counter(node.kind for node in drawing.nodes) == {"key": 1, "host": 500}

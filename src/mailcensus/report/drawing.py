@@ -1,15 +1,16 @@
 """The two drawings of a cluster: hosts with the keys they show, and hosts joined by port pairs.
 
-Hosts that show the same keys on the same services are one *role*. Small clusters draw every host; in large ones
-a role becomes one node that says how many hosts it stands for, which keeps a cluster of thousands readable. What
-a drawing leaves out it says in words.
+Hosts that show the same keys on the same services are one *role*. Small clusters draw every host. Large ones draw
+keys as hubs: hosts that show the same keys, on whatever services, become one node that says how many they are, which
+keeps a cluster of thousands readable. Between hosts it is roles that become nodes. What a drawing leaves out it says in
+words.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations, combinations_with_replacement, pairwise, product
@@ -17,16 +18,16 @@ from operator import or_
 
 from mailcensus.report.layout import SPACING, Blob, Point, place, ring, tree
 
-HOSTS_DRAWN_MAX = 1_500
-"""Clusters with more hosts draw roles in the view of hosts and keys."""
+HOSTS_DRAWN_MAX = 600
+"""Clusters with more hosts draw groups in the view of hosts and keys."""
 PAIRED_HOSTS_MAX = 40
 """Clusters with more hosts draw roles in the host-to-host view, where links grow with the square."""
 PAIRED_LINES_MAX = 800
 EDGES_MAX = 6_000
 ROLE_LINES_MAX = 600
 ROLES_MAX = 1_200
-_ROLE_SIZE_MIN = 4
-"""Smaller roles are drawn host by host even in a large cluster."""
+_GROUP_SIZE_MIN = 4
+"""Smaller groups are drawn host by host even in a large cluster."""
 
 ServicePair = tuple[str, str]
 _RoleLink = tuple[int, int, ServicePair]
@@ -119,9 +120,8 @@ def keys_drawing(roles: Sequence[Role]) -> Drawing:
     for unit, points in zip(drawn, placed[len(bundles) :], strict=True):
         for members, point in zip(unit.nodes(), points, strict=True):
             edges += [
-                Edge(len(nodes), number[key], (service, service), len(members), 1)
-                for key, services in unit.role.shows
-                for service in services
+                Edge(len(nodes), number[key], (service, service), min(hosts, len(members)), 1)
+                for (key, service), hosts in unit.shows.items()
             ]
             nodes.append(Node("host" if len(members) == 1 else "role", members, point))
     return Drawing(nodes, edges, remark)
@@ -154,36 +154,61 @@ def hosts_drawing(roles: Sequence[Role], reading_of: Sequence[int]) -> Drawing:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A role as it is drawn: host by host, or as one node."""
+    """Hosts that show the same keys, as they are drawn: host by host, or as one node."""
 
-    role: Role
+    hosts: tuple[int, ...]
+    shows: Mapping[tuple[int, str], int]
+    """Key and service, and how many of the hosts show it there; drawn host by host, all of them do."""
     one_by_one: bool
 
+    @property
+    def keys(self) -> list[int]:
+        return sorted({key for key, _ in self.shows})
+
     def nodes(self) -> list[tuple[int, ...]]:
-        return [(host,) for host in self.role.hosts] if self.one_by_one else [self.role.hosts]
+        return [(host,) for host in self.hosts] if self.one_by_one else [self.hosts]
 
 
 def _drawn_units(roles: Sequence[Role], *, one_by_one_max: int) -> tuple[list[_Unit], str]:
     hosts = sum(len(role.hosts) for role in roles)
     lines = sum(len(role.hosts) * sum(len(services) for _, services in role.shows) for role in roles)
     if hosts <= one_by_one_max and lines <= EDGES_MAX:
-        return [_Unit(role, one_by_one=True) for role in roles], ""
-    drawn = [_Unit(role, len(role.hosts) < _ROLE_SIZE_MIN) for role in roles[:ROLES_MAX]]
-    remark = "Groups of hosts that show the same keys on the same services are drawn as one node."
-    if len(roles) > ROLES_MAX:
-        remark += f" The {ROLES_MAX:,} largest of {len(roles):,} groups are drawn."
-    return drawn, remark
+        return [_unit([role], one_by_one=True) for role in roles], ""
+    units = sorted(_grouped(roles), key=lambda unit: (-len(unit.hosts), unit.hosts))
+    remark = "Groups of hosts that show the same keys are drawn as one node, sized by how many they are."
+    if len(units) > ROLES_MAX:
+        remark += f" The {ROLES_MAX:,} largest of {len(units):,} groups are drawn."
+    return units[:ROLES_MAX], remark
+
+
+def _grouped(roles: Sequence[Role]) -> Iterator[_Unit]:
+    alike: defaultdict[tuple[int, ...], list[Role]] = defaultdict(list)
+    for role in roles:
+        alike[tuple(key for key, _ in role.shows)].append(role)
+    for group in alike.values():
+        if sum(len(role.hosts) for role in group) < _GROUP_SIZE_MIN:
+            yield from (_unit([role], one_by_one=True) for role in group)
+        else:
+            yield _unit(group, one_by_one=False)
+
+
+def _unit(roles: Sequence[Role], *, one_by_one: bool) -> _Unit:
+    shows: Counter[tuple[int, str]] = Counter()
+    for role in roles:
+        for key, services in role.shows:
+            shows.update({(key, service): len(role.hosts) for service in services})
+    return _Unit(tuple(sorted(host for role in roles for host in role.hosts)), shows, one_by_one)
 
 
 def _blob(unit: _Unit) -> Blob:
-    return Blob(len(unit.nodes()), weight=1 if unit.one_by_one else len(unit.role.hosts))
+    return Blob(len(unit.nodes()), weight=1 if unit.one_by_one else len(unit.hosts))
 
 
 def _key_bundles(drawn: Sequence[_Unit]) -> list[list[int]]:
     """Keys shown by exactly the same roles stand together."""
     shown_by: defaultdict[int, list[int]] = defaultdict(list)
     for u, unit in enumerate(drawn):
-        for key, _ in unit.role.shows:
+        for key in unit.keys:
             shown_by[key].append(u)
     bundles: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for key in sorted(shown_by):
@@ -200,13 +225,13 @@ def _around_rarest_keys(
     """
     shared = Counter(dict.fromkeys(range(len(bundles)), 0))
     for unit in drawn:
-        shared.update({where[key]: len(unit.role.hosts) for key, _ in unit.role.shows})
+        shared.update({where[key]: len(unit.hosts) for key in unit.keys})
     rank = {bundle: i for i, (bundle, _) in enumerate(shared.most_common())}
     root = min(rank, key=rank.__getitem__)
     together: set[tuple[int, int]] = set()
     rarest = []
     for unit in drawn:
-        own = sorted({where[key] for key, _ in unit.role.shows}, key=rank.__getitem__)
+        own = sorted({where[key] for key in unit.keys}, key=rank.__getitem__)
         together.update(pairwise(own))
         rarest.append(own[-1])
     parents = tree(len(bundles), sorted(together), root)

@@ -205,7 +205,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const listed = members.slice(0, LISTED_MAX).map((member) => make("li", "mono", data.hosts[member].ip));
     const rest = members.length - listed.length;
     return [
-      make("p", "title", `${number(members.length)} hosts that show the same keys on the same services`),
+      make("p", "title", `${number(members.length)} hosts that show the same keys`),
       list,
       make("p", "", "One of them:"),
       ...showHost(members[0]),
@@ -373,19 +373,18 @@ document.addEventListener("DOMContentLoaded", () => {
     keysPressed[event.key]();
   });
 
-  const save = (ending, href) => {
+  const saveBlob = (ending, blob) => {
     const link = document.createElement("a");
-    link.href = href;
+    link.href = URL.createObjectURL(blob);
     link.download = `${document.title.split(" · ")[0].toLowerCase().replace(" ", "-")}-${view}.${ending}`;
     link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   };
   const savers = {
-    png: () => save("png", cy.png({ full: true, scale: 2, bg: colour("--sheet"), maxWidth: 6000, maxHeight: 6000 })),
+    png: async () => saveBlob("png", await cy.png({ full: true, scale: 2, bg: colour("--sheet"), maxWidth: 3200, maxHeight: 3200, output: "blob-promise" })),
     svg: () => {
       const text = window.mailcensusSvg(cy, { background: colour("--sheet"), ink: colour("--ink"), slicesOf });
-      const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-      save("svg", address);
-      setTimeout(() => URL.revokeObjectURL(address), 10_000);
+      saveBlob("svg", new Blob([text], { type: "image/svg+xml" }));
     },
   };
   document.querySelectorAll("[data-save]").forEach((button) => button.addEventListener("click", savers[button.dataset.save]));
