@@ -15,16 +15,18 @@ _LINES: list[Line] = [
 ]
 
 
-def capture(directory: Path, connections: int) -> Path:
-    """A file of so many connections to port 25, one after the other."""
+def capture(directory: Path, connections: int, port: int) -> Path:
+    """A file of so many connections to a port, one after the other."""
     path = directory / "many.pcap"
     frames = [
-        framed(segment.ip()) for number in range(connections) for segment in connection(_LINES, _ends(number))
+        framed(segment.ip())
+        for number in range(connections)
+        for segment in connection(_LINES, _ends(number, port))
     ]
     path.write_bytes(pcap(frames))
     return path
 
 
-def _ends(number: int) -> Ends:
+def _ends(number: int, port: int) -> Ends:
     server = f"198.51.{number // 250}.{number % 250 + 1}"
-    return Ends(client_port=1_024 + number % 60_000, server=server, port=25)
+    return Ends(client_port=1_024 + number % 60_000, server=server, port=port)

@@ -111,7 +111,7 @@ def passive_killed(
 ) -> str:
     """`mailcensus passive`."""
     with scene(directory, chance.randrange(1 << 16), hosts=30) as here:
-        file = capture(directory, connections)
+        file = capture(directory, connections, here.plan.discovery_port)
         done = killed_until_done(here, chance, "passive", str(file), kills=kills, between_s=(1.5, 8.0))
         here.run("passive", str(file))
         flows = Dataset(here.directory / "data").table("flows").count().to_pyarrow().as_py()

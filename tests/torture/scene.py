@@ -54,8 +54,9 @@ class StudyAt:
         prepare: Callable[[], None] | None = None,
     ) -> subprocess.Popen[str]:
         """A mailcensus command on the study, as a user gives it."""
+        quietly = [] if words[0] == "population" else ["--quiet"]
         return subprocess.Popen(
-            [sys.executable, "-m", "mailcensus", words[0], str(self.directory), *words[1:], "--quiet"],
+            [sys.executable, "-m", "mailcensus", words[0], str(self.directory), *words[1:], *quietly],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
