@@ -20,7 +20,7 @@ from mailcensus.population.prefixes import PrefixSet
 
 _LOG = logging.getLogger(__name__)
 MOST_BODY_BYTES = 4_096
-_BODY_S = 10.0
+_BODY_S = 5.0
 _SAFE = ("GET", "HEAD")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "

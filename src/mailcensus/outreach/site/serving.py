@@ -18,6 +18,7 @@ from mailcensus.outreach.holdings import Holdings
 from mailcensus.outreach.site.about import Since, about_of
 from mailcensus.outreach.site.app import site_app
 from mailcensus.outreach.site.desk import Desk
+from mailcensus.outreach.site.impatient import Impatient
 from mailcensus.outreach.site.left_out import LeftOut
 from mailcensus.outreach.site.limits import Limits
 from mailcensus.outreach.site.mail import Post
@@ -80,7 +81,7 @@ def serve(
         )
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Impatient,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -255,7 +255,9 @@ def database_url(told: str | None, directory: Path) -> str:
     try:
         import psycopg  # noqa: F401
     except ImportError:
-        raise StudyError("site.database: PostgreSQL needs a driver: pip install 'mailcensus[postgres]'") from None
+        raise StudyError(
+            "site.database: PostgreSQL needs a driver: pip install 'mailcensus[postgres]'"
+        ) from None
     return url.set(drivername="postgresql+psycopg").render_as_string()
 
 
