@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailcensus.cli.options import Quiet, StudyDirectory
-from mailcensus.cli.stages import check_table, run_analysis, run_report, run_report_of
+from mailcensus.cli.stages import run_analysis, run_report, run_report_of, table_to_write
 from mailcensus.dataset.object_storage import fetched, shown_at
 from mailcensus.study import Study
 
@@ -16,7 +16,11 @@ from mailcensus.study import Study
 def report(
     directory: StudyDirectory,
     only: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Write the files and figures of this table alone.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Write the files and figures of this table alone; `table-viii` is a publication's.",
+        ),
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -26,7 +30,7 @@ def report(
     found nothing, or is not complete, has a report that says so.
     """
     if only is not None:
-        check_table(only, "--only")
+        only = table_to_write(only, "--only")
     with fetched(directory) as here:
         study = Study.open(here)
         tables = run_analysis(study, quiet=quiet)

@@ -192,6 +192,22 @@ def check_table(name: str, option: str) -> None:
         raise StudyError(f"{option} {name}: no such table; there are: {', '.join(names)}")
 
 
+def table_to_write(name: str, option: str) -> str:
+    """The one table that a name means, its own or that of a publication (`table-viii`).
+
+    Raises:
+        StudyError: none is called so, or several are.
+    """
+    from mailcensus.analysis.published_names import tables_called
+
+    called = tables_called(name)
+    if len(called) > 1:
+        raise StudyError(f"{option} {name}: several tables are called so; name one: {', '.join(called)}")
+    if not called:
+        check_table(name, option)
+    return called[0]
+
+
 def run_analysis(study: Study, *, quiet: bool, backend: str = "duckdb") -> Mapping[str, pa.Table]:
     """Analyse what there is, on the engine that `backend` names, and write the tables."""
     from mailcensus.analysis.analyse import analyse
