@@ -333,6 +333,7 @@ TABLES: tuple[TableSpec, ...] = (
         "Ports on which hardly anybody listens, asked of a random sample. Shares are of the addresses asked.",
         noise.NoisePortRow,
         noise.noise_ports,
+        source="noise",
     ),
     TableSpec(
         "noise_hits",
@@ -341,6 +342,7 @@ TABLES: tuple[TableSpec, ...] = (
         "mail host.",
         noise.NoiseHitRow,
         noise.noise_hits,
+        source="noise",
     ),
     TableSpec(
         "ledger_hours",

@@ -86,6 +86,7 @@ PROTECTION_TABLES: tuple[TableSpec, ...] = (
         "(Baumgaertner 2015)",
         suites_offered.SuiteOfferedRow,
         suites_offered.suites_offered,
+        source="enumerations",
     ),
     TableSpec(
         "versions_offered",
@@ -94,6 +95,7 @@ PROTECTION_TABLES: tuple[TableSpec, ...] = (
         "known, and of those whose order is known.",
         suites_offered.VersionOfferedRow,
         suites_offered.versions_offered,
+        source="enumerations",
     ),
     TableSpec(
         "by_as",

@@ -24,6 +24,8 @@ class TableSpec:
     """Row declaration: `fields_of(row)` gives columns and their meaning, `schema_of(row)` the Arrow schema."""
     function: Callable[[Evidence], ibis.Table]
     """Makes the rows, in the order in which they are shown."""
+    source: str | None = None
+    """Table of the dataset without which this one has no rows: then nobody works it out."""
 
 
 def rows_of(spec: TableSpec, evidence: Evidence) -> pa.Table:
@@ -31,6 +33,8 @@ def rows_of(spec: TableSpec, evidence: Evidence) -> pa.Table:
     schema = schema_of(spec.row)
 
     def work_out() -> pa.Table:
+        if spec.source is not None and not evidence.dataset.has(spec.source):
+            return schema.empty_table()
         return spec.function(evidence).select(*schema.names).to_pyarrow().cast(schema)
 
     return evidence.once(f"rows of {spec.name}", work_out)

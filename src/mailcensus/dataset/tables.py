@@ -59,6 +59,10 @@ class Dataset:
             self._opened[name] = files, self._open(name, files)
         return self._opened[name][1]
 
+    def has(self, name: str) -> bool:
+        """Whether anything was written to a table."""
+        return bool(visible_files(self.data / name))
+
     def _open(self, name: str, files: list[Path]) -> ibis.Table:
         schema = schema_of(TABLES[name])
         if not files:

@@ -31,7 +31,7 @@ def _table(
             return function(evidence)
         return ibis.memtable(schema_of(row).empty_table())
 
-    return TableSpec(name, title, caption, row, rows)
+    return TableSpec(name, title, caption, row, rows, source="domains")
 
 
 MAIL_DOMAIN_TABLES: tuple[TableSpec, ...] = (

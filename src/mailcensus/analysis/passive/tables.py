@@ -22,6 +22,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "One row per kind of file, stream or interface that was read into the study.",
         sources.FlowSourceRow,
         sources.passive_sources,
+        source="flow_sources",
     ),
     TableSpec(
         "passive_services",
@@ -30,6 +31,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "(Holz 2016, table II)",
         overview.PassiveServiceRow,
         overview.passive_services,
+        source="flows",
     ),
     TableSpec(
         "passive_set_aside",
@@ -38,6 +40,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "the service. (Holz 2016, section VI, anomalies)",
         handshakes.SetAsideRow,
         handshakes.passive_set_aside,
+        source="flows",
     ),
     TableSpec(
         "passive_starttls",
@@ -46,6 +49,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "which it is known. (Holz 2016, table III, passive)",
         overview.PassiveStarttlsRow,
         overview.passive_starttls,
+        source="flows",
     ),
     TableSpec(
         "passive_versions",
@@ -53,6 +57,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         f"{_SEEN} Shares are of connections with TLS established, and of their servers. (Holz 2016, table IV, passive)",
         handshakes.PassiveVersionRow,
         handshakes.passive_versions,
+        source="flows",
     ),
     TableSpec(
         "passive_cipher_classes",
@@ -61,6 +66,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "as in `cipher_classes`. (Holz 2016, figure 3)",
         handshakes.PassiveCipherClassRow,
         handshakes.passive_cipher_classes,
+        source="flows",
     ),
     TableSpec(
         "passive_groups",
@@ -69,6 +75,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "kind. (Holz 2016, section V)",
         handshakes.PassiveGroupRow,
         handshakes.passive_groups,
+        source="flows",
     ),
     TableSpec(
         "passive_chain_statuses",
@@ -77,6 +84,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "connection. TLS 1.3 hides chains. (Holz 2016, figure 5)",
         certificates.PassiveChainStatusRow,
         certificates.passive_chain_statuses,
+        source="flows",
     ),
     TableSpec(
         "passive_duplicate_certificates",
@@ -85,6 +93,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "(Holz 2016, table VII)",
         certificates.DuplicateCertificateRow,
         certificates.passive_duplicate_certificates,
+        source="flows",
     ),
     TableSpec(
         "passive_stapling",
@@ -93,6 +102,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "(Holz 2016, section VI)",
         handshakes.PassiveStaplingRow,
         handshakes.passive_stapling,
+        source="flows",
     ),
     TableSpec(
         "passive_alpn",
@@ -101,6 +111,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "their servers. (Holz 2016, section VI, anomalies)",
         handshakes.PassiveAlpnRow,
         handshakes.passive_alpn,
+        source="flows",
     ),
     TableSpec(
         "passive_auth_mechanisms",
@@ -109,6 +120,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "connections, and servers, in which any was offered. (Holz 2016, table XII)",
         logins.PassiveMechanismRow,
         logins.passive_auth_mechanisms,
+        source="flows",
     ),
     TableSpec(
         "passive_auth_combinations",
@@ -117,6 +129,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "connections, and servers, in which any mechanism was offered. (Holz 2016, table XIII)",
         logins.PassiveCombinationRow,
         logins.passive_auth_combinations,
+        source="flows",
     ),
     TableSpec(
         "passive_plain_text",
@@ -125,6 +138,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "are a share of the clients that did not start TLS and were seen to log in. (Holz 2016, tables XII, XIII)",
         logins.PassivePlainTextRow,
         logins.passive_plain_text,
+        source="flows",
     ),
     TableSpec(
         "client_offers",
@@ -132,6 +146,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         f"{_SEEN} Shares are of the connections whose ClientHello was read; GREASE is left out.",
         clients.ClientOfferRow,
         clients.client_offers,
+        source="flows",
     ),
     TableSpec(
         "client_fingerprints",
@@ -140,6 +155,7 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "connections with a fingerprint of the kind.",
         clients.ClientFingerprintRow,
         clients.client_fingerprints,
+        source="flows",
     ),
     TableSpec(
         "passive_beside_scan",
@@ -148,5 +164,6 @@ PASSIVE_TABLES: tuple[TableSpec, ...] = (
         "scan's hosts with TLS, and of the servers whose certificate was seen both ways.",
         beside_scan.BesideScanRow,
         beside_scan.passive_beside_scan,
+        source="flows",
     ),
 )

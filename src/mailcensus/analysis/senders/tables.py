@@ -109,7 +109,7 @@ def _table(row: type, pick: _Pick) -> Callable[[Evidence], ibis.Table]:
 
 
 def _spec(name: str, title: str, caption: str, row: type, pick: _Pick) -> tuple[TableSpec, _Pick]:
-    return TableSpec(name, title, caption, row, _table(row, pick)), pick
+    return TableSpec(name, title, caption, row, _table(row, pick), source="sender_conditions"), pick
 
 
 _TABLES: tuple[tuple[TableSpec, _Pick], ...] = (
