@@ -6,10 +6,11 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from typing import Any
 
 from mailcensus.analysis.csv_text import csv_cell
 from mailcensus.outreach.contacts import Contact, mail_address
@@ -108,12 +109,16 @@ def json_bytes(notice: Notice) -> bytes:
             "pseudonym": notice.told.you,
         },
         "to": notice.contact.address if notice.contact else None,
-        "from": asdict(notice.sender),
+        "from": notice.sender,
         "keys_checked": notice.keys_checked > 0,
-        "hosts": [asdict(host) for host in notice.told.hosts],
-        "keys": [asdict(key) for key in notice.told.keys],
+        "hosts": notice.told.hosts,
+        "keys": notice.told.keys,
     }
-    return (json.dumps(whole, indent=1) + "\n").encode()
+    return (json.dumps(whole, default=_fields) + "\n").encode()
+
+
+def _fields(record: Any) -> dict[str, object]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def mail_bytes(notice: Notice, files: dict[str, bytes]) -> bytes:

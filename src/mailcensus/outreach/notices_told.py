@@ -16,7 +16,7 @@ from mailcensus.outreach.notices_findings import PRIORITY, Concern, Findings, Ke
 from mailcensus.outreach.notices_groups import Group
 from mailcensus.outreach.pseudonyms import Kind, Pseudonyms
 
-PEERS_MAX = 50
+PEERS_MAX = 20
 """Hosts of others listed of one key; how many there are is told all the same."""
 UNPLACED = "operator-unknown"
 
