@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit integration packages bench fuzz torture properties lock format clean
+.PHONY: help demo test check unit integration packages bench fuzz torture properties lock sbom audit format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -61,6 +61,13 @@ lock: ## write requirements.lock and requirements-fuzz.lock again from pyproject
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group fuzz --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--output-file requirements-fuzz.lock
+
+sbom: ## what we stand on, CycloneDX JSON out of the lock: build/sbom.json
+	@mkdir -p build
+	scripts/sbom > build/sbom.json
+
+audit: ## ask OSV for known faults of every package of the lock; needs pip-audit and the network
+	scripts/audit
 
 format: .venv/set-up ## put our formatting on every file
 	ruff check --fix
