@@ -13,6 +13,8 @@ from torture.invariants import check
 from torture.scene import Fault, StudyAt, ended, scene
 
 _WHOLE_RUN_S = (0.5, 5.0)
+_SHORT_S = (0.05, 1.0)
+"""For a command that is over at once."""
 
 
 def killed(
@@ -62,8 +64,11 @@ def each_stage_killed(directory: Path, chance: random.Random, *, kills: int = 3)
     """Every stage by its own command, population to report."""
     with scene(directory, chance.randrange(1 << 16)) as here:
         counts = [
-            f"{verb} {killed_until_done(here, chance, verb, kills=kills)}"
-            for verb in ("population", "discover", "collect", "enrich", "analyse", "report")
+            f"{verb} {killed_until_done(here, chance, verb, kills=kills, between_s=between_s)}"
+            for verb, between_s in (
+                ("population", _SHORT_S),
+                *((verb, _WHOLE_RUN_S) for verb in ("discover", "collect", "enrich", "analyse", "report")),
+            )
         ]
         if not (here.directory / "report" / "index.html").exists():
             raise Fault("no report")
