@@ -525,6 +525,15 @@ class SiteSection(_Section):
         examples=["contacts.csv"],
     )
 
+    @field_validator("database", "url", "smtp")
+    @classmethod
+    def _no_password(cls, told: str | None) -> str | None:
+        if told is not None and (
+            ":" in told.partition("://")[2].rpartition("@")[0] or "password=" in told.lower()
+        ):
+            raise ValueError("a password; study.toml is kept with every run: put it into ~/.pgpass")
+        return told
+
 
 class Settings(_Section):
     """A whole study.toml."""
