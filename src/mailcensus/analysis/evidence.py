@@ -15,6 +15,8 @@ import ibis
 import pyarrow as pa
 
 from mailcensus.analysis.components import number_clusters
+from mailcensus.analysis.engines.components import clusters_on_engine
+from mailcensus.analysis.engines.elsewhere import DatasetElsewhere
 from mailcensus.analysis.masks import MAX_SERVICES
 from mailcensus.analysis.numbering import number_hosts
 from mailcensus.analysis.sightings import Shown, gather_shown
@@ -115,7 +117,7 @@ def gather(dataset: Dataset) -> Evidence:
         "shown_keys",
         showings.group_by("key").agg(hosts=showings.count(), mask=showings.mask.bit_or()),
     )
-    links = dataset.put("links", _links(showings, shown_keys))
+    links = _links(dataset, showings, shown_keys)
     leaves = dataset.put("leaves", _leaves(shown.answers))
     return Evidence(
         dataset=dataset,
@@ -240,11 +242,13 @@ def _leaves(answers: ibis.Table) -> ibis.Table:
     return answers.filter(answers.certificate.notnull()).select("host", "key", "certificate").distinct()
 
 
-def _links(showings: ibis.Table, shown_keys: ibis.Table) -> pa.Table:
-    shared = shown_keys.filter(shown_keys.hosts >= 2)
-    links = showings.semi_join(shared, "key").to_pyarrow()
+def _links(dataset: Dataset, showings: ibis.Table, shown_keys: ibis.Table) -> ibis.Table:
+    shared = showings.semi_join(shown_keys.filter(shown_keys.hosts >= 2), "key")
+    if isinstance(dataset, DatasetElsewhere):
+        return clusters_on_engine(dataset, dataset.put("shared_showings", shared))[0]
+    links = shared.to_pyarrow()
     clusters = number_clusters(links["host"].to_numpy(), links["key"].to_numpy())
-    return links.append_column("cluster", pa.array(clusters, pa.int64()))
+    return dataset.put("links", links.append_column("cluster", pa.array(clusters, pa.int64())))
 
 
 def _cluster_keys(links: ibis.Table, shown_keys: ibis.Table) -> ibis.Table:
