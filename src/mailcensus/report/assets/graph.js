@@ -129,7 +129,9 @@ document.addEventListener("DOMContentLoaded", () => {
   cy.nodes().forEach(paint);
   // A drawing of two hosts need not fill the screen.
   const fit = () => {
-    cy.fit(cy.elements().filter((element) => !element.hasClass("hidden")), 44);
+    const left = cy.elements().filter((element) => !element.hasClass("hidden"));
+    if (!left.length) return;
+    cy.fit(left, 44);
     if (cy.zoom() > 1.4) {
       cy.zoom(1.4);
       cy.center();
