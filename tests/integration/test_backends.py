@@ -87,9 +87,7 @@ def test_postgresql_makes_the_tables_that_duckdb_makes(which: str, postgres: str
     assert_same(data, postgres, sorted(wanted))
 
 
-@pytest.mark.skipif(
-    "MAILCENSUS_SPARK" not in os.environ, reason="MAILCENSUS_SPARK is not set: Spark is experimental"
-)
+@pytest.mark.xfail(run=False, reason="Spark has not made them yet: docs/how-to/analyse-elsewhere.md")
 def test_spark_makes_the_tables_that_duckdb_makes(tmp_path: Path) -> None:
     pytest.importorskip("pyspark")
     if shutil.which("java") is None:
