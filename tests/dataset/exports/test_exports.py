@@ -101,7 +101,7 @@ def _ssh() -> Observation:
     assert shown.grab.ssh.host_keys is not None
     blob = spki_to_blob(spki(16))
     host_key = replace(shown.grab.ssh.host_keys[0], fingerprint=fingerprint(blob), bits=256, verified=False)
-    lists = dict.fromkeys(LISTS, ("a", "b"))
+    lists: Any = dict.fromkeys(LISTS, ("a", "b"))
     ssh = Ssh(
         identification="SSH-2.0-OpenSSH_9.6", protocol_version="2.0", software="OpenSSH_9.6", host_keys=(host_key,),
         kex_used="curve25519-sha256", hassh_server=hashlib.md5(b"a,b;a,b;a,b;a,b").hexdigest(), **lists,
