@@ -1,6 +1,6 @@
 """The analyses on other engines: the same tables as in DuckDB, of the same datasets.
 
-PostgreSQL works out every table of the catalogue but those of senders. Spark takes long for each: a few.
+PostgreSQL works out every table of the catalogue but those of senders.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ _OF_DOMAINS = {spec.name for spec in MAIL_DOMAIN_TABLES}
 _OF_FLOWS = {spec.name for spec in PASSIVE_TABLES}
 _OF_LOGINS = {name for name in _SPECS if name.startswith("auth_")}
 _OF_HOSTS = set(_SPECS) - _OF_DOMAINS - _OF_FLOWS - _OF_LOGINS - {spec.name for spec in SENDER_TABLES}
-_ON_SPARK = ("summary", "within_host", "shared_keys", "clusters", "key_causes", "weak_keys")
 
 
 @pytest.fixture(scope="session")
@@ -85,15 +84,6 @@ def test_postgresql_makes_the_tables_that_duckdb_makes(which: str, postgres: str
     data = tmp_path / "data"
     write(data)
     assert_same(data, postgres, sorted(wanted))
-
-
-@pytest.mark.xfail(run=False, reason="Spark has not made them yet: docs/how-to/analyse-elsewhere.md")
-def test_spark_makes_the_tables_that_duckdb_makes(tmp_path: Path) -> None:
-    pytest.importorskip("pyspark")
-    if shutil.which("java") is None:
-        pytest.skip("java is not installed")
-    _hosts(tmp_path / "data")
-    assert_same(tmp_path / "data", "spark", _ON_SPARK)
 
 
 def test_a_session_leaves_nothing_behind(postgres: str, tmp_path: Path) -> None:
