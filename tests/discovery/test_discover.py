@@ -384,7 +384,7 @@ def broken_sweep(error: OSError) -> tuple[ConnectSweep, Frontier]:
     [
         (OSError(errno.EHOSTUNREACH, "No route to host"), Tally(unreachable=1)),
         (OSError(errno.ENETUNREACH, "Network is unreachable"), Tally(unreachable=1)),
-        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), Tally(refused=1)),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), Tally(hits=1)),
         (TimeoutError(errno.ETIMEDOUT, "Connection timed out"), Tally(timeouts=1)),
     ],
 )

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dns_server import NODATA, SERVFAIL, NameServer, Reply, name_server, records
+from mailcensus.dataset.migrations.upgrade import upgrade
 from mailcensus.dataset.run import CurrentRun, read_run
 from mailcensus.dataset.tables import Dataset
 from mailcensus.facts.databases import Databases
@@ -114,12 +115,15 @@ def test_done_once_it_changes_nothing_until_a_database_or_the_addresses_change(t
     ]
 
 
-def test_rows_of_another_run_stay_as_they_are_though_an_older_version_wrote_them(tmp_path: Path) -> None:
+def test_rows_of_another_run_that_an_older_version_wrote_stay_once_upgraded(tmp_path: Path) -> None:
     study = study_of(tmp_path, databases=DATABASES)
     enriched(study)
     for part in (study.data / "hosts").iterdir():
         pq.write_table(pq.read_table(part).drop(["anycast_source", "prefix_source"]), part)
     (study.data / "run.json").unlink()
+    with pytest.raises(StudyError, match="mailcensus upgrade"):
+        enriched(study, IPS[:1])
+    upgrade(study.data)
     enriched(study, IPS[:1])
     found = Dataset(study.data).table("hosts").to_pyarrow().to_pylist()
     assert sorted(row["ip"] for row in found) == sorted([*IPS, IPS[0]])

@@ -232,7 +232,6 @@ def test_the_log_names_neither_visitors_nor_links(site: World, caplog: pytest.Lo
     ("site", "complaint"),
     [
         ({"database": "mysql://x/y"}, "only PostgreSQL"),
-        ({"database": "postgresql://u:secret@h/d"}, "pgpass"),
         ({"database": "::"}, "not a URL"),
         ({"smtp": "mail.example:25"}, "site.smtp"),
         ({"opt_outs": "elsewhere.txt"}, 'does not name "elsewhere.txt"'),
@@ -240,8 +239,7 @@ def test_the_log_names_neither_visitors_nor_links(site: World, caplog: pytest.Lo
 )
 def test_a_site_that_cannot_be_says_why(tmp_path: Path, site: dict[str, str], complaint: str) -> None:
     with (
-        pytest.raises(StudyError, match=complaint) as raised,
+        pytest.raises(StudyError, match=complaint),
         world(tmp_path, url=site.get("database"), **site),
     ):
         pass
-    assert "secret" not in str(raised.value)

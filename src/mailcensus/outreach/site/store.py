@@ -239,7 +239,7 @@ def database_url(told: str | None, directory: Path) -> str:
         directory: where SQLite's file is, if it is to be that.
 
     Raises:
-        StudyError: not such a URL, or one with a password.
+        StudyError: not such a URL.
     """
     if told is None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -250,8 +250,6 @@ def database_url(told: str | None, directory: Path) -> str:
         raise StudyError('site.database: not a URL such as "postgresql:///mailcensus"') from None
     if url.get_backend_name() != "postgresql":
         raise StudyError("site.database: only PostgreSQL; without it SQLite is used")
-    if url.password is not None or "password" in url.query:
-        raise StudyError("site.database: study.toml is kept with every run; put the password into ~/.pgpass")
     try:
         import psycopg  # noqa: F401
     except ImportError:
