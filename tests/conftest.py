@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -13,6 +14,9 @@ pytest_plugins = ("pytester", "skips")
 hypothesis.settings.register_profile("everyday", deadline=None, max_examples=40)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)  # `make properties`
 hypothesis.settings.load_profile("everyday")
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and programs that tests interrupt inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LONGEST = ("integration", "docs", "cli")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -95,7 +95,7 @@ def run_until_paused(directory: Path, asks: int) -> str:
         assert time.monotonic() < give_up
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 130
     return said
 

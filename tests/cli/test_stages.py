@@ -187,7 +187,7 @@ def test_interrupted_it_says_so_and_the_same_command_goes_on(
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 130
     assert said.endswith("mailcensus: interrupted; run the same command again to go on\n")
     assert "Traceback" not in said
@@ -217,7 +217,7 @@ def test_a_population_that_changed_under_a_run_is_refused_and_put_back_goes_on(
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130
+    assert process.wait(100) == 130
     asked = (study / "prefixes.txt").read_text()
     (study / "prefixes.txt").write_text("127.199.7.0/30\n")
     ended = mailcensus("discover", study)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -193,15 +192,6 @@ def test_a_study_that_is_not_resolved_has_no_population_yet(tmp_path: Path) -> N
         load_population(study_of(tmp_path / "study", server))
 
 
-@pytest.fixture
-def ctrl_c_interrupts() -> Iterator[None]:
-    """As in a terminal; pytest-xdist's processes ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c_interrupts")
 @pytest.mark.parametrize(("stop_after", "in_flight"), [(1, 1), (10, 1), (1, 100), (5, 100)])
 def test_taken_up_again_it_asks_nothing_twice(
     tmp_path: Path, study: Study, stop_after: int, in_flight: int
