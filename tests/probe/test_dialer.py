@@ -6,6 +6,7 @@ import ast
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,24 @@ def test_a_refusal_a_timeout_and_a_wrong_address_are_told_apart_and_leak_nothing
             async with door.admit("mail.example.org"):
                 pass
         assert (door.open, door.waiting, len(door.deadlines)) == (0, 0, 0)
+
+    run(scenario())
+
+
+class _Blocking(Peer):
+    """Holds the loop up in the moment of the connect, as a busy machine does."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        time.sleep(0.4)
+
+
+def test_a_connect_that_is_made_has_no_deadline_any_more(run: Run, listener: socket.socket) -> None:
+    async def scenario() -> None:
+        door = dialer()
+        async with door.admit("127.0.0.2") as turn:
+            peer = await turn.dial(listener.getsockname()[1], 0.2, _Blocking)
+            assert not peer.lost.done()
 
     run(scenario())
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from mailcensus.population import SPECIAL_PREFIXES, Exclusions
 from mailcensus.population.address import parse_address, reached_address
@@ -190,7 +191,9 @@ class Turn:
             dialer.ledger.count(*self._reached, dialer._politeness.open)
         began = time.perf_counter()
         try:
-            transport, protocol = await loop.create_connection(protocol_factory, self._ip, port)
+            transport, arrival = await loop.create_connection(
+                lambda: _Arrival(protocol_factory, deadline), self._ip, port
+            )
         except asyncio.CancelledError:
             if deadline.was_the_cancel():
                 raise TimeoutError(f"no answer within {timeout_s:g} s") from None
@@ -199,7 +202,7 @@ class Turn:
             deadlines.remove(deadline)
         self.connect_ms = (time.perf_counter() - began) * 1000
         self._transport = transport
-        return protocol
+        return arrival.protocol
 
     def lend(self) -> None:
         """Let a program of the system have the turn, for one connection of its own; the books count it.
@@ -268,6 +271,25 @@ class _ConnectDeadline:
 
     def was_the_cancel(self) -> bool:
         return self.expired and self._task.uncancel() <= self._cancels_before
+
+
+class _Arrival(asyncio.Protocol, Generic[P]):
+    """Ends the deadline of a connect in the moment in which it is made, and leaves the connection to its protocol.
+
+    Whoever waits for the connect wakes some turns of the loop later, on a busy machine many: by then the peer may have
+    spoken, and a deadline that fell in between would call it silent.
+    """
+
+    __slots__ = ("_deadline", "protocol")
+
+    def __init__(self, protocol_factory: Callable[[], P], deadline: _ConnectDeadline) -> None:
+        self.protocol = protocol_factory()
+        self._deadline = deadline
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._deadline.deadline = math.inf
+        transport.set_protocol(self.protocol)
+        self.protocol.connection_made(transport)
 
 
 def _close(transport: asyncio.Transport) -> None:
