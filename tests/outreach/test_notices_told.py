@@ -36,18 +36,20 @@ PORTS = {"ssh": 22, "smtp": 25, "imap": 143, "https": 443}
 def population(seed: int) -> tuple[Findings, list[Group]]:
     """Hosts of a few operators and of nobody, with keys here and there, some of them bad."""
     rng = random.Random(seed)
+    fresh = _no_address_twice(rng)
     systems = rng.sample(range(4_200_000_000, 4_200_900_000), rng.randint(1, 5))
-    facts, groups = [], []
+    facts: list[HostFacts] = []
+    groups: list[Group] = []
     for asn in systems:
         domain = f"{rng.getrandbits(40):010x}.example"
         hosts = tuple(
-            HostFacts(address(rng), asn, f"Organisation {asn} Ltd", f"mx{place}.{domain}", domain)
+            HostFacts(next(fresh), asn, f"Organisation {asn} Ltd", f"mx{place}.{domain}", domain)
             for place in range(rng.randint(1, 5))
         )
         facts += hosts
         groups.append(Group(By.AS, str(asn), hosts, Contact(f"abuse@{domain}")))
     # Two operators whose hosts bear one name: whose it is cannot be told.
-    addresses = [host.ip for host in facts] + [address(rng) for _ in range(rng.randint(0, 2))]
+    addresses = [host.ip for host in facts] + [next(fresh) for _ in range(rng.randint(0, 2))]
     keys = []
     for _ in range(rng.randint(1, 8)):
         flaws = tuple(rng.sample([str(flaw) for flaw in MEANINGS], rng.randint(0, 2)))
@@ -64,6 +66,16 @@ def population(seed: int) -> tuple[Findings, list[Group]]:
         )  # fmt: skip
     hygiene = {ip: tuple(rng.sample(FLAWS, rng.randint(1, 3))) for ip in addresses if rng.random() < 0.4}
     return Findings(tuple(keys), hygiene, len(keys)), groups
+
+
+def _no_address_twice(rng: random.Random) -> Iterator[str]:
+    """Addresses of which no two are the same: one address has one operator."""
+    seen: set[str] = set()
+    while True:
+        ip = address(rng)
+        if ip not in seen:
+            seen.add(ip)
+            yield ip
 
 
 def address(rng: random.Random) -> str:
