@@ -22,8 +22,9 @@ Row = dict[str, Any]
 DISCOVERY_WINDOW_S = 8.0
 """Discovery stores its position every 5 s; the rest is for a loaded machine."""
 WINDOW_S = FLUSH_S + 5.0
-NOTICED_S = 5.0
 """Collection flushes after FLUSH_S; a flush waits for the disk and for others on the machine."""
+NOTICED_S = 5.0
+"""How long after a kill the lab may take to notice."""
 _RATE_OVER_S = 5.0
 _BURST = 1.15
 """A lab that is late accepts some connections closer together than they were made."""
