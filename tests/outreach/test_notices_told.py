@@ -172,7 +172,6 @@ def test_no_notice_names_anybody_but_its_recipient(seed: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_no_notice_of_many_names_anybody_but_its_recipient(seed: int) -> None:
     assert_nobody_else_is_named(seed)

@@ -51,7 +51,6 @@ SCENARIOS: dict[str, Scenario] = {
 }
 SHORT: dict[str, Scenario] = {
     "run-killed": partial(run_killed, kills=2),
-    "parts-damaged": partial(parts_damaged, rounds=1),
     "link-down-zmap": partial(link_down, engine="zmap"),
 }
 """What `make test` has time for."""
