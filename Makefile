@@ -16,7 +16,7 @@ demo: .venv/set-up ## a whole study of a lab on loopback, checked against its tr
 
 test: check integration ## every check, real servers and browser included
 
-check: .venv/set-up ## lint, format, types, room rules and unit tests; under two minutes
+check: .venv/set-up ## lint, format, types, room rules and unit tests
 	ruff check --no-cache
 	ruff format --check
 	mypy
