@@ -47,8 +47,8 @@ LISTED = (
 )
 
 
-_OF_ONE_CONNECTION = re.compile(r"<\d+\.\d+@[^>]*>|SESSIONID=<[^>]*>")
-"""What servers say to each connection in other numbers: POP3's timestamp (APOP), Cyrus's name of the session."""
+_OF_ONE_CONNECTION = re.compile(r"<\d+\.\d+@[^>]*>|SESSIONID=<[^>]*>|\b\d\d:\d\d:\d\d\b")
+"""What servers say to each connection otherwise: POP3's timestamp (APOP), Cyrus's name of the session, the time."""
 
 
 class NoAnswer(Exception):
