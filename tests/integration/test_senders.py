@@ -385,7 +385,8 @@ def test_senders_that_come_again_meet_the_change(world: World) -> None:
     expected["tls_then_clear"] = "delivered_clear"
     for condition, verdict in expected.items():
         rows = [world.row(sender, condition) for sender in ("postfix-may", "exim")]
-        again = [row for row in rows if row.attempts > 1]  # on a busy machine a queue may have run out of patience
+        # On a busy machine a queue may have run out of patience.
+        again = [row for row in rows if row.attempts > 1]
         assert again
         assert {row.verdict for row in again} == {verdict}
 

@@ -24,7 +24,8 @@ class Impatient(H11Protocol):
         super().connection_lost(exc)
 
     def _look(self) -> None:
-        cycle: RequestResponseCycle | None = self.cycle  # None until the first request, whatever uvicorn declares
+        # None until the first request, whatever uvicorn declares.
+        cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             self._looks = self.loop.call_later(PATIENCE_S, self._look)
         else:
