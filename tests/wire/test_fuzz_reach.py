@@ -27,6 +27,7 @@ NO_READERS = {
     "wire.services": "a table",
     "wire.services_reference": "writes a page",
     "wire.software_end_of_life": "a table",
+    "wire.ssh.offer": "what we offer",
     "wire.tls.cipher_suites": "a table",
     "wire.tls.ffdhe": "a table",
     "wire.tls.hello_reference": "writes a page",
