@@ -12,7 +12,6 @@ in `certificates`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -20,7 +19,7 @@ from typing import IO
 
 from mailcensus.dataset.imports.censys_keys import leaf_spki, ssh_key
 from mailcensus.dataset.imports.json_fields import Fields, fields, inner, text
-from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, lines_of, port_of
+from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, objects_of, port_of
 from mailcensus.dataset.imports.zgrab2 import GrabReader
 from mailcensus.model import Observation, Tls
 from mailcensus.wire.keys import spki_sha256
@@ -41,19 +40,14 @@ def read_censys(stream: IO[bytes], run_id: str, vantage: str, now: datetime) -> 
         run_id, vantage, now: as `read_zgrab2`.
     """
     reader = GrabReader(run_id, vantage, now)
-    for number, line in lines_of(stream):
-        if line is None:
-            yield Reject(number, "line too long", "")
-        elif line:
-            yield from _line(reader, number, line)
+    for row in objects_of(stream):
+        if isinstance(row, Reject):
+            yield row
+        else:
+            yield from _line(reader, *row)
 
 
-def _line(reader: GrabReader, number: int, line: bytes) -> Iterator[Row]:
-    try:
-        told = fields(json.loads(line.decode("utf-8")))
-    except (ValueError, RecursionError):
-        yield Reject(number, "not JSON", line.decode("utf-8", "replace"))
-        return
+def _line(reader: GrabReader, number: int, line: bytes, told: Fields) -> Iterator[Row]:
     host = fields(told.get("result", told))
     identifier = fields(host.get("host_identifier"))
     ip = host.get("ip") or identifier.get("ipv4") or identifier.get("ipv6")

@@ -9,14 +9,13 @@ modules, as zgrab2 has it. Where zgrab failed the port has a text, which says no
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Any
 
 from mailcensus.dataset.imports.json_fields import Fields, fields, inner, text
-from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, lines_of, port_of
+from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, objects_of, port_of
 from mailcensus.dataset.imports.zgrab2 import GrabReader
 
 _PORT = re.compile(r"p([0-9]{1,5})")
@@ -32,19 +31,14 @@ def read_farrell(stream: IO[bytes], run_id: str, vantage: str, now: datetime) ->
         run_id, vantage, now: as `read_zgrab2`.
     """
     reader = GrabReader(run_id, vantage, now)
-    for number, line in lines_of(stream):
-        if line is None:
-            yield Reject(number, "line too long", "")
-        elif line:
-            yield from _line(reader, number, line)
+    for row in objects_of(stream):
+        if isinstance(row, Reject):
+            yield row
+        else:
+            yield from _line(reader, *row)
 
 
-def _line(reader: GrabReader, number: int, line: bytes) -> Iterator[Row]:
-    try:
-        told = fields(json.loads(line.decode("utf-8")))
-    except (ValueError, RecursionError):
-        yield Reject(number, "not JSON", line.decode("utf-8", "replace"))
-        return
+def _line(reader: GrabReader, number: int, line: bytes, told: Fields) -> Iterator[Row]:
     ip = told.get("ip")
     ports = {port: told[name] for name in told if (port := _port(name))}
     if not isinstance(ip, str) or not is_address(ip) or not ports:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, cast
 
+from mailcensus.dataset.imports.json_fields import Fields, fields
 from mailcensus.model import Observation
 from mailcensus.population.address import parse_address
 
@@ -64,6 +66,20 @@ def lines_of(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
             if rest.endswith(b"\n"):
                 break
         yield number, None if too_long else line.strip()
+
+
+def objects_of(stream: IO[bytes]) -> Iterator[Reject | tuple[int, bytes, Fields]]:
+    """JSON lines: line number, line, and its object, which is empty where the line is JSON and no object."""
+    for number, line in lines_of(stream):
+        if line is None:
+            yield Reject(number, "line too long", "")
+        elif line:
+            try:
+                told = json.loads(line.decode("utf-8"))
+            except (ValueError, RecursionError):
+                yield Reject(number, "not JSON", line.decode("utf-8", "replace"))
+            else:
+                yield number, line, fields(told)
 
 
 def is_address(text: object) -> bool:

@@ -9,7 +9,6 @@ worked out from the server's words where the file has them. Its "success" of an 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
@@ -21,7 +20,7 @@ from mailcensus.dataset.imports.rows import (
     Reject,
     Row,
     is_address,
-    lines_of,
+    objects_of,
     port_of,
     time_of_text,
 )
@@ -68,11 +67,11 @@ def read_zgrab2(stream: IO[bytes], run_id: str, vantage: str, now: datetime) -> 
         now: the time of grabs that have none.
     """
     reader = GrabReader(run_id, vantage, now)
-    for number, line in lines_of(stream):
-        if line is None:
-            yield Reject(number, "line too long", "")
-        elif line:
-            yield from reader.line(number, line)
+    for row in objects_of(stream):
+        if isinstance(row, Reject):
+            yield row
+        else:
+            yield from reader.line(*row)
 
 
 class GrabReader:
@@ -87,14 +86,9 @@ class GrabReader:
         self._vantage = vantage
         self._now = now
 
-    def line(self, number: int, line: bytes) -> Iterator[Row]:
+    def line(self, number: int, line: bytes, told: Fields) -> Iterator[Row]:
         """The rows of one line."""
-        try:
-            told = json.loads(line.decode("utf-8"))
-        except (ValueError, RecursionError):
-            yield _reject(number, "not JSON", line)
-            return
-        ip, data = fields(told).get("ip"), fields(told).get("data")
+        ip, data = told.get("ip"), told.get("data")
         if not isinstance(ip, str) or not is_address(ip):
             yield _reject(number, "no ip, or it is not an address", line)
             return
