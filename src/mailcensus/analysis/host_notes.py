@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mailcensus.analysis.database_functions import name_hash
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.numbering import name_hash
 from mailcensus.dataset.tables import of_run, without_superseded
 from mailcensus.population.registered_domains import host_name, registered_domain
 

@@ -10,17 +10,11 @@ whole names are compared.
 from __future__ import annotations
 
 import ibis
-import ibis.expr.datatypes as dt
 import numpy as np
 import pyarrow as pa
 
 from mailcensus.analysis.addresses import numerical_order
-
-
-@ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
-def name_hash(text: str) -> dt.uint64:
-    """The database's own hash of a text; Ibis's goes by way of a text of bits, which takes longer than all the rest."""
-
+from mailcensus.analysis.database_functions import name_hash
 
 UNLISTED = -1
 """The number of a name that its table does not hold: a dataset that was cut, or that others made."""

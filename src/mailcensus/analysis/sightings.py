@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import ibis
 
-from mailcensus.analysis.numbering import UNLISTED, collide, name_hash, number_certificates, number_keys
+from mailcensus.analysis.database_functions import name_hash
+from mailcensus.analysis.numbering import UNLISTED, collide, number_certificates, number_keys
 from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.model import Outcome
 

@@ -41,7 +41,7 @@ CREATE FUNCTION {OURS}.list_distinct(a anyarray) RETURNS anyarray LANGUAGE sql I
 CREATE FUNCTION {OURS}.list_has_any(a anycompatiblearray, b anycompatiblearray) RETURNS boolean
     LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT a && b $$;
 """
-"""The functions of `database_functions` and `numbering.name_hash`, as DuckDB has them."""
+"""The functions of `database_functions`, as DuckDB has them."""
 
 
 class Types(PostgresType):
