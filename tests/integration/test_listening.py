@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from heard_captures import hear
 from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.population import make_plan
@@ -197,8 +198,40 @@ def tshark(
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+def handshakes(capture: Path, decode: list[str] | None = None) -> Counter[tuple[int, int, int]]:
+    """What tshark says servers chose: port, suite, version.
+
+    A HelloRetryRequest is a ServerHello to tshark; ours is the one that follows, or none. The SERVER-HELLO of SSL 2.0
+    has a list of ciphers and chooses none.
+    """
+    fields = ["tcp.srcport", "tls.handshake.ciphersuite", "tls.handshake.version",
+              "tls.handshake.extensions.supported_version", "tls.handshake.random"]  # fmt: skip
+    chosen: Counter[tuple[int, int, int]] = Counter()
+    for port, suite, version, supported, random in tshark(
+        capture, "tcp && tls.handshake.type == 2", fields, decode=decode
+    ):
+        if suite and not random.startswith("cf21ad74e59a6111"):
+            chosen[int(port), int(suite, 16), int(supported or version, 16)] += 1
+    return chosen
+
+
+def test_tshark_counts_the_same_in_captures_of_others(shared_data: Path) -> None:
+    found = 0
+    for capture in sorted(
+        [*shared_data.glob("zeek/Traces/**/*.pcap"), *shared_data.glob("pcap-other/**/*.pcap")]
+    ):
+        flows = hear(capture, any_port=True).flows
+        ours = Counter(
+            (flow.port, flow.tls.cipher_suite, flow.tls.version)
+            for flow in flows
+            if flow.tls and flow.tls.cipher_suite is not None
+        )
+        assert ours == handshakes(capture), capture.name
+        found += ours.total()
+    assert found > 25
+
+
 def test_tshark_counts_the_same_handshakes_suites_and_versions(captured: Captured) -> None:
-    """A HelloRetryRequest is a ServerHello to tshark; ours is the one that follows, or none."""
     services = services_by_port(Study.open(captured.study))
     names = {
         "smtp": "smtp",
@@ -214,15 +247,7 @@ def test_tshark_counts_the_same_handshakes_suites_and_versions(captured: Capture
         for port, service in services.items()
         if service.tls_mode == "implicit" or service.protocol in names
     ]
-    fields = ["tcp.srcport", "tls.handshake.ciphersuite", "tls.handshake.version",
-              "tls.handshake.extensions.supported_version", "tls.handshake.random"]  # fmt: skip
-    theirs: Counter[tuple[int, int, int]] = Counter()
-    for port, suite, version, supported, random in tshark(
-        captured.capture, "tls.handshake.type == 2", fields, decode=decode
-    ):
-        if random.startswith("cf21ad74e59a6111"):
-            continue
-        theirs[int(port), int(suite, 16), int(supported or version, 16)] += 1
+    theirs = handshakes(captured.capture, decode)
     spoken = {int(rule.split("==")[1].split(",")[0]) for rule in decode}
     ours = Counter(
         (flow["port"], flow["tls"]["cipher_suite"], flow["tls"]["version"])
