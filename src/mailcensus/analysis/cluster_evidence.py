@@ -97,7 +97,7 @@ def _key_facts(evidence: Evidence) -> KeyFacts:
     counter = Counter(of, member, len(keys))
     certificates = key_certificates(evidence, keys)
     ssh_mask = evidence.ssh_mask
-    columns: dict[str, npt.NDArray[np.int64]] = {
+    columns: dict[str, npt.NDArray[np.int64] | npt.NDArray[np.bool_]] = {
         "hosts": counter.sizes(),
         "machines": counter.different(inferred(evidence).machine),
         "prefixes": counter.different(notes.prefix),
@@ -110,18 +110,15 @@ def _key_facts(evidence: Evidence) -> KeyFacts:
         "covered": counter.members(certificates.covers(of, notes.domain[member], notes.domains)),
         **_own_keys(evidence, counter),
         "softwares": np.max([counter.different(said) for said in notes.software.values()], axis=0),
-        "by_ssh": counter.members((mask & ssh_mask) != 0),
-        "by_tls": counter.members((mask & ~ssh_mask) != 0),
-        "known": np.isin(keys, keys_with(evidence, Flaw.KNOWN_KEY)).astype(np.int64),
+        "by_ssh": counter.members((mask & ssh_mask) != 0) > 0,
+        "by_tls": counter.members((mask & ~ssh_mask) != 0) > 0,
+        "known": np.isin(keys, keys_with(evidence, Flaw.KNOWN_KEY)),
         **certificates.counts,
         "owner_hosts": counter.members(_owned(notes, member, certificates.owner[of])),
         "cdn_hosts": counter.where(_in_network(notes, "cdn")),
         "hoster_hosts": counter.where(_in_network(notes, "hoster")),
     }
-    flags = {"by_ssh", "by_tls", "known"}
-    table = pa.table(
-        {name: pa.array(column > 0 if name in flags else column) for name, column in columns.items()}
-    )
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
     return KeyFacts(keys, cluster[first], of, member, table, certificates)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Hashable
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ _EXAMPLES = 1_000
 _SHOWN_CHARACTERS = 120
 
 
+_Kind = TypeVar("_Kind", bound=np.generic)
 _Columns = tuple[Keys, Keys, NDArray[np.int32], NDArray[np.uint8]]
 """First addresses, last addresses, facts and prefix lengths of ranges."""
 
@@ -135,10 +136,17 @@ class TableBuilder:
             np.array([row.facts for row in found.rows], np.int32),
             np.array([row.length for row in found.rows], np.uint8),
         )
-        both = [np.concatenate([kept[~shared], made]) for kept, made in zip(columns, pieces, strict=True)]
-        order = np.argsort(both[0], kind="stable")
-        starts, lasts, facts, lengths = (column[order] for column in both)
-        return starts, lasts, facts, lengths
+        order = np.argsort(np.concatenate([columns[0][~shared], pieces[0]]), kind="stable")
+
+        def joined(kept: NDArray[_Kind], made: NDArray[_Kind]) -> NDArray[_Kind]:
+            return np.concatenate([kept[~shared], made])[order]
+
+        return (
+            joined(columns[0], pieces[0]),
+            joined(columns[1], pieces[1]),
+            joined(columns[2], pieces[2]),
+            joined(columns[3], pieces[3]),
+        )
 
 
 def _range_text(version: int, row: Row) -> str:
