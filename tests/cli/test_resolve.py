@@ -11,12 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from dns_server import NODATA, Reply, name_server, records
+from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.mail_domains.tables import MAIL_DOMAIN_TABLES
+from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import visible_files
+from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.plan import Plan
 from mailcensus.study import Settings
 from mailcensus.study.template import study_toml
 
-EXCHANGES = 3
+EXCHANGES = 16
+SPECS = {spec.name: spec for spec in MAIL_DOMAIN_TABLES}
 
 Command = Callable[..., Any]
 
@@ -62,7 +67,7 @@ def test_domains_become_exchanges_that_are_grabbed_under_their_names(
         assert (refused.status, "mailcensus resolve" in refused.err) == (2, True)
         ran = mailcensus("run", directory, "--without-preflight")
         assert ran.status == 0, ran.err
-        assert "3 domains; 0 duplicates and 1 rows that are none" in ran.err
+        assert f"{EXCHANGES} domains; 0 duplicates and 1 rows that are none" in ran.err
         asked = len(server.questions)
         assert mailcensus("run", directory, "--without-preflight").status == 0
         assert "resolved already" in mailcensus("resolve", directory).err
@@ -75,6 +80,34 @@ def test_domains_become_exchanges_that_are_grabbed_under_their_names(
     with_tls = [grab for grab in grabs if grab["tls"] is not None]
     assert with_tls
     assert all(grab["tls"]["sni"] == names[grab["ip"]] for grab in with_tls)
+    posture_is_that_of_the_grabs(directory, {names[grab["ip"]]: grab for grab in grabs})
+
+
+def posture_is_that_of_the_grabs(directory: Path, grabs: dict[str, dict[str, Any]]) -> None:
+    """One exchange a domain, one server an exchange, no root that anybody trusts, no MTA-STS, no TLSA."""
+    evidence = gather(Dataset(directory / "data"))
+    exchanges = {row["exchange"]: row for row in table("exchange_security", evidence)}
+    assert set(exchanges) == set(grabs)
+    shook_hands = {exchange: grab["tls"] is not None for exchange, grab in grabs.items()}
+    assert set(shook_hands.values()) == {True, False}
+    for exchange, row in exchanges.items():
+        assert (row["domains"], row["servers"], row["asked"]) == (1, 1, 1)
+        assert row["tls"] is shook_hands[exchange]
+        assert row["valid"] is row["named"] is False
+    found = {
+        (row["exchanges"], row["criterion"]): (row["domains"], row["known"], row["holds"])
+        for row in table("domain_tls", evidence)
+        if row["group"] == "all"
+    }
+    for scope in ("every", "first"):
+        assert found[scope, "tls"] == (EXCHANGES, EXCHANGES, sum(shook_hands.values()))
+        assert found[scope, "valid"] == found[scope, "named"] == (EXCHANGES, EXCHANGES, 0)
+        assert found[scope, "dane"] == found[scope, "mta_sts"] == (EXCHANGES, EXCHANGES, 0)
+
+
+def table(name: str, evidence: Evidence) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = rows_of(SPECS[name], evidence).to_pylist()
+    return found
 
 
 def test_init_names_the_list(mailcensus: Command, tmp_path: Path) -> None:

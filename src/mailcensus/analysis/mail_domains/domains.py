@@ -2,8 +2,8 @@
 
 Words. An *exchange* is a name that takes a domain's mail; its *servers* are the addresses of that name. A null MX, an
 IP literal and a name that cannot be one are no exchanges. Where a domain has no MX, it is its own exchange. An address
-set aside for special purposes (private, loopback) is no server: nobody outside can reach it. Nor is one whose holder
-has opted out since. A *location* is a pair of latitude and longitude, as the database has it; an anycast address has
+set aside for special purposes (private, loopback) is no server, since nobody outside can reach it, unless the study
+asks such addresses (`study.allow_special`: labs). Nor is one whose holder has opted out since. A *location* is a pair of latitude and longitude, as the database has it; an anycast address has
 none, since it answers from many places.
 
 Every table has its rows for all domains and for each group of them. The groups are those of one column of the list:
@@ -51,7 +51,7 @@ class MailDomains:
     addresses: ibis.Table
     """One row per server: ip, network, country, region, city, latitude, longitude, location, asn, as_org, anycast, ptr.
 
-    Null where no database says. Special-purpose addresses are not here.
+    Null where no database says. Special-purpose addresses are not here, unless the study asks them.
     """
     home: str | None
     """The country that is domestic; None: the study does not say."""
@@ -99,8 +99,12 @@ def _gather(evidence: Evidence) -> MailDomains:
 
 def domain_settings(evidence: Evidence) -> dict[str, Any]:
     """The section `domains` of the run's study.toml; empty where there is none."""
+    return _section(evidence, "domains")
+
+
+def _section(evidence: Evidence, name: str) -> dict[str, Any]:
     for text in evidence.runs.settings_json.to_pyarrow().to_pylist():
-        told = json.loads(text).get("domains")
+        told = json.loads(text).get(name)
         if isinstance(told, dict):
             return told
     return {}
@@ -148,7 +152,8 @@ def _known(evidence: Evidence, each: ibis.Table) -> ibis.Table:
         "ip", "country", "region", "city", "latitude", "longitude", "as_org", "anycast", "ptr",
         asn=facts.asn.cast("int64"), location=location(facts.latitude, facts.longitude),
     )  # fmt: skip
-    rows = plain.filter(~plain.special).drop("special").left_join(facts, "ip").drop("ip_right")
+    servers = plain if _section(evidence, "study").get("allow_special") else plain.filter(~plain.special)
+    rows = servers.drop("special").left_join(facts, "ip").drop("ip_right")
     return rows.mutate(location=rows.anycast.fill_null(False).ifelse(ibis.null("string"), rows.location))
 
 
