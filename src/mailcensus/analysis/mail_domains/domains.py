@@ -1,10 +1,11 @@
 """What the tables of the domain study stand on: domains with their groups, exchanges with ranks, servers with places.
 
 Words. An *exchange* is a name that takes a domain's mail; its *servers* are the addresses of that name. A null MX, an
-IP literal and a name that cannot be one are no exchanges. Where a domain has no MX, it is its own exchange. An address
-set aside for special purposes (private, loopback) is no server, since nobody outside can reach it, unless the study
-asks such addresses (`study.allow_special`: labs). Nor is one whose holder has opted out since. A *location* is a pair of latitude and longitude, as the database has it; an anycast address has
-none, since it answers from many places.
+IP literal and a name that cannot be one are no exchanges. Where a domain has no MX, it is its own exchange. An
+address set aside for special purposes (private, loopback) is no server, since nobody outside can reach it, unless the
+study asks such addresses (`study.allow_special`: labs). Nor is one whose holder has opted out since. A *location* is
+a pair of latitude and longitude, as the database has it; an anycast address has none, since it answers from many
+places.
 
 Every table has its rows for all domains and for each group of them. The groups are those of one column of the list:
 `domains.group_by` of study.toml, or else the column with the fewest different values, from 2 to 50.
