@@ -27,7 +27,7 @@ from mailcensus.facts.domains.answers import Answers
 from mailcensus.facts.domains.table import DomainTables
 from mailcensus.model import AnswerState
 from mailcensus.probe.dns_client import DnsClient
-from mailcensus.study.settings import DnsSection
+from mailcensus.study.sections import DnsSection
 from realservers.dns_tree import Tree, Zone, dns_tree
 from realservers.ports import fresh_network
 from realservers.process import program

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from mailcensus.probe.politeness import AsOf, Politeness, Ticket
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 
 @dataclass

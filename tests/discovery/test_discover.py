@@ -25,7 +25,7 @@ from mailcensus.model import Hit
 from mailcensus.population import Exclusions, load_population
 from mailcensus.probe.dialer import Dialer
 from mailcensus.study import Settings, Study, StudyError
-from mailcensus.study.settings import DiscoverySection
+from mailcensus.study.sections import DiscoverySection
 
 PREFIXES = "127.77.0.0/23\n"
 SIZE = 512

@@ -17,7 +17,7 @@ from mailcensus.discovery.zmap import Zmap
 from mailcensus.population import load_population
 from mailcensus.probe.politeness import AsOf
 from mailcensus.study import Settings, StageFailed, Study
-from mailcensus.study.settings import DiscoverySection, PolitenessSection
+from mailcensus.study.sections import DiscoverySection, PolitenessSection
 
 
 @given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))

@@ -18,7 +18,7 @@ import mailcensus
 from mailcensus.population import Exclusions
 from mailcensus.probe.deadlines import Deadlines
 from mailcensus.probe.dialer import Dialer, Excluded
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 FREE = PolitenessSection(connections_per_s=1e6, prefix_connections_per_s=1e6, prefix_connections=1000)

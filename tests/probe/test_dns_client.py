@@ -24,7 +24,7 @@ from mailcensus.model import AnswerState, DnsAnswer
 from mailcensus.probe.dns_client import DnsClient
 from mailcensus.probe.dns_rates import Pace, authority_of
 from mailcensus.probe.dns_reading import read_answer
-from mailcensus.study.settings import DnsSection
+from mailcensus.study.sections import DnsSection
 from raw_dns_server import raw_dns_server
 
 Change = Callable[[dns.message.Message, dns.message.Message], None]

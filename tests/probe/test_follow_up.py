@@ -19,7 +19,7 @@ from mailcensus.probe.followups import followups_of
 from mailcensus.probe.resolver import Resolver
 from mailcensus.probe.server_names import ptr_name, read_server_names
 from mailcensus.study import Study, StudyError
-from mailcensus.study.settings import FollowupsSection
+from mailcensus.study.sections import FollowupsSection
 from mailcensus.wire.host_names import host_names_in
 from probe_studies import HOST, collected, followed_up, serving, study_of
 from tlspeer.openssl import identity

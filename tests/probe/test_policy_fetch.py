@@ -22,7 +22,7 @@ from mailcensus.population import Exclusions
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.policy_fetch import PolicyAsk, fetch_policy, policy_context
 from mailcensus.probe.policy_response import PolicyResponse, is_complete, read_response
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 POLICY = "version: STSv1\r\nmode: enforce\r\nmx: *.b.example\r\nmax_age: 86400\r\n"
 HOST = "mta-sts.b.example"

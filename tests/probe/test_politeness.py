@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailcensus.probe.politeness import CATCH_UP_S, Politeness
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 from polite_simulation import Simulation, assert_rate_holds
 
 

@@ -7,7 +7,7 @@ import socket
 
 from mailcensus.model import Outcome, Stage
 from mailcensus.probe.transport import GrabTransport
-from mailcensus.study.settings import DeadlinesSection
+from mailcensus.study.sections import DeadlinesSection
 from mailcensus.wire.exchange import Findings
 
 

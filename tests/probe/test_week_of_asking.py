@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 from polite_simulation import Simulation
 
 RATE = 147.0

@@ -16,7 +16,7 @@ from mailcensus.dataset.tables import Dataset
 from mailcensus.senders.plan import Plan
 from mailcensus.senders.planning import plan_experiment
 from mailcensus.study import Settings, Study
-from mailcensus.study.settings import SendersSection
+from mailcensus.study.sections import SendersSection
 from mailcensus.study.template import study_toml
 from realservers.ports import fresh_network
 

@@ -15,7 +15,7 @@ from mailcensus.senders.plan import Plan, make_plan, read_plan
 from mailcensus.senders.planning import plan_experiment
 from mailcensus.senders.run_sheet import read_sheet, sheet_file
 from mailcensus.study import Settings, Study, StudyError
-from mailcensus.study.settings import SendersSection
+from mailcensus.study.sections import SendersSection
 
 pytestmark = pytest.mark.slow  # some fifteen RSA keys
 

@@ -31,7 +31,7 @@ from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
 from mailcensus.probe.trouble import first_trouble
 from mailcensus.probe.way import Way
 from mailcensus.study import StageFailed, Study
-from mailcensus.study.settings import CanariesSection
+from mailcensus.study.sections import CanariesSection
 
 _LOG = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from mailcensus.discovery.frontier import Frontier
 from mailcensus.model import Hit
 from mailcensus.probe.dialer import EXHAUSTED, Dialer, Excluded
 from mailcensus.study import StageFailed
-from mailcensus.study.settings import DiscoverySection
+from mailcensus.study.sections import DiscoverySection
 
 ENGINE = "connect"
 

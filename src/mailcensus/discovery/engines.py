@@ -26,7 +26,7 @@ from typing import Protocol
 
 from mailcensus.discovery.route import Route
 from mailcensus.study import StageFailed
-from mailcensus.study.settings import DiscoverySection
+from mailcensus.study.sections import DiscoverySection
 
 _SHELL = "/bin/sh"
 _GUARDED = """\

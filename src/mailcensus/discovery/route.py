@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mailcensus.population.address import format_address, parse_address
 from mailcensus.study import StageFailed
-from mailcensus.study.settings import DiscoverySection
+from mailcensus.study.sections import DiscoverySection
 
 _ROUTES = Path("/proc/net/route")
 _NEIGHBOURS = Path("/proc/net/arp")

@@ -42,7 +42,7 @@ from mailcensus.population.ranges import Ranges
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.politeness import AsOf
 from mailcensus.study import StageFailed, Study
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 _LOG = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from mailcensus.population.address import parse_address, reached_address
 from mailcensus.probe.deadlines import Deadlines
 from mailcensus.probe.ledger import Ledger
 from mailcensus.probe.politeness import AsOf, Politeness, Ticket
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of a connect that say something about this machine and nothing about the peer."""

@@ -30,7 +30,7 @@ from mailcensus.probe.dns_reading import Reading, is_truncated, read_answer
 from mailcensus.probe.dns_tcp import ask_by_tcp
 from mailcensus.probe.resolver import parse_resolver, resolvers_of_the_system
 from mailcensus.study import StageFailed
-from mailcensus.study.settings import DnsSection
+from mailcensus.study.sections import DnsSection
 
 _SOCKETS = 4
 _RD, _AD, _CD = 0x0100, 0x0020, 0x0010

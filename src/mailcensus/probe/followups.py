@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from mailcensus.dataset.first_grabs import FirstGrab
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.probe.grab import Special
-from mailcensus.study.settings import FollowupsSection
+from mailcensus.study.sections import FollowupsSection
 from mailcensus.wire.conversation import INJECTED
 from mailcensus.wire.host_names import host_names_in
 from mailcensus.wire.keys import plain_ssh_algorithm

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailcensus.population.network import network_of
-from mailcensus.study.settings import PolitenessSection
+from mailcensus.study.sections import PolitenessSection
 
 CATCH_UP_S = 0.005
 """How far behind its schedule a gate may be and still make up for it."""

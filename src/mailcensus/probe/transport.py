@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import cast
 
 from mailcensus.model import Outcome, Stage
-from mailcensus.study.settings import DeadlinesSection
+from mailcensus.study.sections import DeadlinesSection
 from mailcensus.wire.exchange import Exchange
 
 _CLOSE_S = 2.0

@@ -15,7 +15,7 @@ from mailcensus.senders.plan import Plan, Post
 from mailcensus.senders.reverse_names import ReverseNames
 from mailcensus.senders.tls_reports import Arrival, NoReport, read_report, report_of_mail, unreadable
 from mailcensus.senders.tokens import token_of
-from mailcensus.study.settings import SendersSection
+from mailcensus.study.sections import SendersSection
 
 
 @dataclass(slots=True)

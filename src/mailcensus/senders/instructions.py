@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailcensus.senders.plan import Plan
-from mailcensus.study.settings import SendersSection
+from mailcensus.study.sections import SendersSection
 
 _TEXT = """\
 # Experiment {run_id} on {domain}

@@ -19,7 +19,7 @@ from mailcensus.dataset.files import replace_file
 from mailcensus.senders.conditions import BY_NAME, CONDITIONS, MAILBOX, Condition
 from mailcensus.senders.tokens import new_token
 from mailcensus.study import StageFailed, Study, StudyError
-from mailcensus.study.settings import SendersSection
+from mailcensus.study.sections import SendersSection
 
 _REPORT_BOX = "tlsrpt"
 
