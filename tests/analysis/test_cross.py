@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from two_worlds import Found, World, spki
 
 from mailcensus.analysis.cross import cross
-from mailcensus.analysis.cross_graph import Graph, Node, dot, graph_of, graphml
+from mailcensus.analysis.cross_graph import Graph, Node, cross_dot, cross_graphml, graph_of
 from mailcensus.analysis.snapshot import take_snapshot
 
 Rows = list[dict[str, Any]]
@@ -136,8 +136,8 @@ def test_the_graph_is_well_formed_whatever_studies_are_called() -> None:
     odd = 'a<&>"\\b'
     nodes = (Node(f"{odd}/1", odd, 2, "#000000"), Node("b/lone-1", "b", 1, "#000000"))
     graph = Graph(nodes, ((f"{odd}/1", "b/lone-1", 3),))
-    root = xml.etree.ElementTree.fromstring(graphml(graph))
+    root = xml.etree.ElementTree.fromstring(cross_graphml(graph))
     space = "{http://graphml.graphdrawing.org/xmlns}"
     assert [node.get("id") for node in root.iter(f"{space}node")] == [f"{odd}/1", "b/lone-1"]
     assert [edge.get("source") for edge in root.iter(f"{space}edge")] == [f"{odd}/1"]
-    assert '"a<&>\\"\\\\b/1" -- "b/lone-1" [label="3"' in dot(graph)
+    assert '"a<&>\\"\\\\b/1" -- "b/lone-1" [label="3"' in cross_dot(graph)

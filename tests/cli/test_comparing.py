@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import networkx
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -100,3 +101,23 @@ def test_bad_input_gets_one_line(studies: tuple[str, str], arguments: tuple[str,
     status, _, err = run(*(argument.format(one=studies[0]) for argument in arguments))
     assert status == 2
     assert words in err
+
+
+@pytest.mark.slow
+def test_export_to_graphml_writes_the_cluster_of_two_addresses_that_share_a_key(tmp_path: Path) -> None:
+    World({A: key(2), B: key(2), ("127.0.0.3", "ssh"): key(4)}).write(tmp_path / "study")
+    (tmp_path / "study" / "study.toml").write_text(TOML)
+    file = tmp_path / "clusters.graphml"
+    ended = CliRunner().invoke(
+        APP,
+        ["export", str(tmp_path / "study"), "--to", "graphml", "--out", str(file)],
+        catch_exceptions=False,
+    )
+    assert (ended.exit_code, ended.stderr) == (0, "1 clusters\n")
+    graph = networkx.read_graphml(file, force_multigraph=True)
+    label = graph.nodes(data="label")
+    assert {(label[one], label[other], service) for one, other, service in graph.edges(data="service")} == {
+        ("127.0.0.1", "K1", "ssh"),
+        ("127.0.0.2", "K1", "ssh"),
+    }
+    assert {number for _, number in graph.nodes(data="cluster")} == {1}

@@ -6,10 +6,9 @@ studies and says how many keys they have in common.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
 
+from mailcensus.analysis.graphs import Record, Told, dot_string, graphml
 from mailcensus.analysis.side_by_side import SideBySide
 
 _COLOURS = (
@@ -24,6 +23,7 @@ _COLOURS = (
     "#9c6b4e",
     "#9498a0",
 )
+_TOLD = Told(nodes={"study": "string", "hosts": "int"}, edges={"keys": "int"})
 _NODES = """
 WITH ends AS (SELECT run_a AS run, group_a AS grp FROM group_links UNION SELECT run_b, group_b FROM group_links)
 SELECT run, grp, count(*) AS hosts FROM groups SEMI JOIN ends USING (run, grp) GROUP BY ALL ORDER BY run, grp DESC
@@ -68,40 +68,27 @@ def graph_of(sides: SideBySide) -> Graph:
     return Graph(tuple(nodes), tuple(edges))
 
 
-def graphml(graph: Graph) -> str:
-    """The graph as GraphML (graphml.graphdrawing.org)."""
-    return "\n".join(_graphml(graph)) + "\n"
+def cross_graphml(graph: Graph) -> str:
+    """The graph as GraphML."""
+    nodes: list[Record] = [
+        {"id": node.name, "study": node.study, "hosts": node.hosts} for node in graph.nodes
+    ]
+    edges: list[Record] = [
+        {"id": f"e{number}", "source": one, "target": other, "keys": keys}
+        for number, (one, other, keys) in enumerate(graph.edges)
+    ]
+    return "".join(graphml("cross", _TOLD, [(nodes, edges)]))
 
 
-def _graphml(graph: Graph) -> Iterator[str]:
-    yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
-    for name, owner, kind in (("study", "node", "string"), ("hosts", "node", "int"), ("keys", "edge", "int")):
-        yield f'<key id="{name}" for="{owner}" attr.name="{name}" attr.type="{kind}"/>'
-    yield '<graph edgedefault="undirected">'
-    for node in graph.nodes:
-        data = f'<data key="study">{escape(node.study)}</data><data key="hosts">{node.hosts}</data>'
-        yield f"<node id={quoteattr(node.name)}>{data}</node>"
-    for one, other, keys in graph.edges:
-        ends = f"source={quoteattr(one)} target={quoteattr(other)}"
-        yield f'<edge {ends}><data key="keys">{keys}</data></edge>'
-    yield "</graph></graphml>"
-
-
-def dot(graph: Graph) -> str:
+def cross_dot(graph: Graph) -> str:
     """The graph for Graphviz: nodes coloured by study, edges as wide as many keys make them."""
     lines = ["graph cross {", "  node [style=filled, shape=circle, fontsize=9]"]
     lines += [
-        f'  {_quoted(node.name)} [fillcolor="{node.colour}", label={_quoted(f"{node.name} ({node.hosts})")}]'
+        f'  {dot_string(node.name)} [fillcolor="{node.colour}", label={dot_string(f"{node.name} ({node.hosts})")}]'
         for node in graph.nodes
     ]
     lines += [
-        f'  {_quoted(one)} -- {_quoted(other)} [label="{keys}", penwidth={1 + min(keys, 10) / 2:g}]'
+        f'  {dot_string(one)} -- {dot_string(other)} [label="{keys}", penwidth={1 + min(keys, 10) / 2:g}]'
         for one, other, keys in graph.edges
     ]
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """A DOT string: a quote is escaped, and a backslash, which would begin an escape of Graphviz's own."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -29,7 +29,7 @@ def cross(
     """
     from mailcensus.analysis.cross import TABLES
     from mailcensus.analysis.cross import cross as compare
-    from mailcensus.analysis.cross_graph import dot, graph_of, graphml
+    from mailcensus.analysis.cross_graph import cross_dot, cross_graphml, graph_of
 
     if len(directories) < 2:
         raise StudyError("cross needs two studies or more")
@@ -56,5 +56,5 @@ def cross(
         out=out,
         title=", ".join(labels),
         sentences=[sentence + largest],
-        graphs={"cross.graphml": graphml(graph), "cross.dot": dot(graph)},
+        graphs={"cross.graphml": cross_graphml(graph), "cross.dot": cross_dot(graph)},
     )

@@ -12,7 +12,6 @@ from typing import Annotated, TextIO
 import typer
 
 from mailcensus.cli.options import StudyDirectory
-from mailcensus.cli.stages import run_analysis
 from mailcensus.cli.talk import say
 from mailcensus.dataset.exports import export_csv, export_json_lines, export_zgrab2, run_to_export
 from mailcensus.dataset.left_out import dataset_of
@@ -55,18 +54,22 @@ def export(
         raise StudyError(f"--run {run}: analyses are of the newest run; leave --run out")
     with _opened(out) as file:
         say(
-            _graph(study, dataset, file)
+            _graph(dataset, file)
             if target is Format.GRAPHML
             else _write(dataset, target, table, run_id, file)
         )
 
 
-def _graph(study: Study, dataset: Dataset, file: TextIO) -> str:
-    from mailcensus.report.build import newest_run  # here, for what they import: see stages
-    from mailcensus.report.cluster_data import clusters_of
+def _graph(dataset: Dataset, file: TextIO) -> str:
+    from mailcensus.analysis.catalogue import TABLES  # here, for what they import: see stages
+    from mailcensus.analysis.evidence import gather
+    from mailcensus.analysis.table_spec import rows_of
+    from mailcensus.report.build import newest_run
+    from mailcensus.report.cluster_data import NEEDED, clusters_of
     from mailcensus.report.cluster_files import graphml_of
 
-    tables = run_analysis(study, quiet=True)
+    evidence = gather(dataset)
+    tables = {spec.name: rows_of(spec, evidence) for spec in TABLES if spec.name in (*NEEDED, "clusters")}
     count = tables["clusters"].num_rows
     file.writelines(graphml_of(clusters_of(tables, dataset, newest_run(dataset), count)))
     return f"{count:,} clusters"

@@ -15,11 +15,14 @@ from mailcensus.report.cluster import Cluster, Reading, SharedKey, Word
 from mailcensus.report.cluster_groups import Place
 from mailcensus.report.evidence import by_cluster, certificate_notes, cluster_grabs, hosts_of
 
+NEEDED = ("cluster_hosts", "cluster_links", "shared_keys", "key_causes", "cluster_causes", "cluster_words")
+"""Tables of the analysis that clusters are gathered from."""
+
 
 def clusters_of(
     tables: Mapping[str, pa.Table], dataset: Dataset, run_id: str | None, last: int
 ) -> Iterator[Cluster]:
-    """The clusters up to `last` with their evidence, in the order of their numbers."""
+    """The clusters up to `last` with their evidence, in the order of their numbers; of the tables NEEDED."""
     paged = pc.field("cluster") <= last
     members = tables["cluster_hosts"].filter(paged)
     grabs = cluster_grabs(dataset, run_id, members)

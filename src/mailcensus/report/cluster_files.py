@@ -3,10 +3,9 @@
 All three hold every host, every shared key and one line for each service on which a host shows a key, whatever the
 drawing leaves out. Lines between the same two nodes are several lines with ids of their own: readers that keep one
 line per pair of nodes would lose services. Text of strangers is written as it is shown (`wire.visible`), so that no
-control character reaches a file.
+control character reaches a file. GraphML's form is in `analysis.graphs`.
 
-Sources: GraphML 1.0 (http://graphml.graphdrawing.org/specification.html), the DOT language
-(https://graphviz.org/doc/info/lang.html), and the node-link form of networkx and d3.
+Source of the node-link form: networkx and d3.
 """
 
 from __future__ import annotations
@@ -14,29 +13,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
+from mailcensus.analysis.graphs import Record, Told, Value, dot_string, graphml
 from mailcensus.report.cluster import Cluster
 from mailcensus.report.cluster_groups import NOWHERE
 from mailcensus.report.palette import stroke_of
 from mailcensus.report.visible import visible
-
-_Value = str | int
-_Record = Mapping[str, _Value]
 
 _NODE_TYPES = {
     "kind": "string", "label": "string", "services": "int", "names": "string", "asn": "long", "as_org": "string",
     "country": "string", "ptr": "string", "spki_sha256": "string", "key": "string", "reading": "string",
     "confidence": "string", "hosts": "int",
 }  # fmt: skip
-_EDGE_TYPES = {"service": "string"}
+_TOLD = Told(_NODE_TYPES, edges={"service": "string"})
 
 
 def write_graph_files(cluster: Cluster, addresses: Sequence[str], folder: Path) -> None:
     """Write `<number>.json`, `.graphml` and `.dot` into `folder`."""
     nodes = list(_nodes(cluster, addresses))
     lines = list(_lines(cluster, addresses))
-    writers: Mapping[str, Callable[[int, Sequence[_Record], Sequence[_Record]], Iterator[str]]] = {
+    writers: Mapping[str, Callable[[int, Sequence[Record], Sequence[Record]], Iterator[str]]] = {
         "json": _json,
         "graphml": _graphml,
         "dot": _dot,
@@ -46,7 +42,7 @@ def write_graph_files(cluster: Cluster, addresses: Sequence[str], folder: Path) 
         (folder / f"{cluster.number}.{ending}").write_text(text, encoding="utf-8")
 
 
-def _nodes(cluster: Cluster, addresses: Sequence[str]) -> Iterator[_Record]:
+def _nodes(cluster: Cluster, addresses: Sequence[str]) -> Iterator[Record]:
     """Unknown properties are left out."""
     counts = cluster.hosts_per_key()
     shown = cluster.services_per_host()
@@ -76,7 +72,7 @@ def _nodes(cluster: Cluster, addresses: Sequence[str]) -> Iterator[_Record]:
         )
 
 
-def _known(**values: _Value | None) -> _Record:
+def _known(**values: Value | None) -> Record:
     return {
         name: visible(value) if isinstance(value, str) else value
         for name, value in values.items()
@@ -84,20 +80,21 @@ def _known(**values: _Value | None) -> _Record:
     }
 
 
-def _lines(cluster: Cluster, addresses: Sequence[str]) -> Iterator[_Record]:
+def _lines(cluster: Cluster, addresses: Sequence[str]) -> Iterator[Record]:
     host_number = {ip: i for i, ip in enumerate(addresses)}
     key_number = {key.spki_sha256: i for i, key in enumerate(cluster.keys)}
-    for ip, spki, services in cluster.links:
-        for service in services:
-            yield {
-                "source": f"h{host_number[ip]}",
-                "target": f"k{key_number[spki]}",
-                "key": service,
-                "service": service,
-            }
+    shown = ((ip, spki, service) for ip, spki, services in cluster.links for service in services)
+    for i, (ip, spki, service) in enumerate(shown):
+        yield {
+            "id": f"e{i}",
+            "source": f"h{host_number[ip]}",
+            "target": f"k{key_number[spki]}",
+            "key": service,
+            "service": service,
+        }
 
 
-def _json(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+def _json(number: int, nodes: Sequence[Record], lines: Sequence[Record]) -> Iterator[str]:
     """What `networkx.node_link_graph` reads."""
     graph = {"name": f"cluster {number}"}
     whole = {"directed": False, "multigraph": True, "graph": graph, "nodes": nodes, "edges": lines}
@@ -107,53 +104,27 @@ def _json(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> It
 
 def graphml_of(clusters: Iterable[Cluster]) -> Iterator[str]:
     """All clusters as one GraphML text, in pieces: as the file of each, with its number in ids and at its nodes."""
-    types = {"cluster": "int", **_NODE_TYPES}
-    yield from _graphml_head("clusters", types)
-    for cluster in clusters:
-        number, addresses = cluster.number, cluster.addresses
-        nodes = [
-            {**node, "id": f"{number}-{node['id']}", "cluster": number} for node in _nodes(cluster, addresses)
-        ]
-        ends = ("source", "target")
-        lines = [
-            {**line, **{end: f"{number}-{line[end]}" for end in ends}} for line in _lines(cluster, addresses)
-        ]
-        yield from _graphml_body(nodes, lines, types, f"{number}-")
-    yield "</graph>\n</graphml>\n"
+    told = Told({"cluster": "int", **_TOLD.nodes}, _TOLD.edges)
+    return graphml("clusters", told, (_part_of(cluster) for cluster in clusters))
 
 
-def _graphml(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
-    yield from _graphml_head(f"cluster-{number}", _NODE_TYPES)
-    yield from _graphml_body(nodes, lines, _NODE_TYPES, "")
-    yield "</graph>\n</graphml>\n"
+def _part_of(cluster: Cluster) -> tuple[list[Record], list[Record]]:
+    number, addresses = cluster.number, cluster.addresses
+    nodes: list[Record] = [
+        {**node, "id": f"{number}-{node['id']}", "cluster": number} for node in _nodes(cluster, addresses)
+    ]
+    ends = ("id", "source", "target")
+    lines: list[Record] = [
+        {**line, **{end: f"{number}-{line[end]}" for end in ends}} for line in _lines(cluster, addresses)
+    ]
+    return nodes, lines
 
 
-def _graphml_head(graph: str, node_types: Mapping[str, str]) -> Iterator[str]:
-    yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
-    for of, types in (("node", node_types), ("edge", _EDGE_TYPES)):
-        for name, kind in types.items():
-            yield f'<key id="{of}-{name}" for="{of}" attr.name="{name}" attr.type="{kind}"/>\n'
-    yield f'<graph id="{graph}" edgedefault="undirected">\n'
+def _graphml(number: int, nodes: Sequence[Record], lines: Sequence[Record]) -> Iterator[str]:
+    return graphml(f"cluster-{number}", _TOLD, [(nodes, lines)])
 
 
-def _graphml_body(
-    nodes: Sequence[_Record], lines: Sequence[_Record], node_types: Mapping[str, str], prefix: str
-) -> Iterator[str]:
-    for node in nodes:
-        yield f'<node id="{node["id"]}">{_data("node", node, node_types)}</node>\n'
-    for i, line in enumerate(lines):
-        ends = f'source="{line["source"]}" target="{line["target"]}"'
-        yield f'<edge id="{prefix}e{i}" {ends}>{_data("edge", line, _EDGE_TYPES)}</edge>\n'
-
-
-def _data(of: str, record: _Record, types: Mapping[str, str]) -> str:
-    named = ((name, record[name]) for name in types if name in record)
-    return "".join(
-        f"<data key={quoteattr(f'{of}-{name}')}>{escape(str(value))}</data>" for name, value in named
-    )
-
-
-def _dot(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Iterator[str]:
+def _dot(number: int, nodes: Sequence[Record], lines: Sequence[Record]) -> Iterator[str]:
     yield f'graph "cluster {number}" {{\n  node [shape=ellipse];\n'
     for node in nodes:
         shape = {"shape": "diamond"} if node["kind"] == "key" else {}
@@ -167,10 +138,5 @@ def _dot(number: int, nodes: Sequence[_Record], lines: Sequence[_Record]) -> Ite
     yield "}\n"
 
 
-def _attributes(record: _Record) -> str:
-    return " ".join(f"{name}={_quoted(str(value))}" for name, value in record.items())
-
-
-def _quoted(text: str) -> str:
-    """A quoted id. A backslash is doubled: labels read `\\n` and the like as escapes."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _attributes(record: Record) -> str:
+    return " ".join(f"{name}={dot_string(str(value))}" for name, value in record.items())
