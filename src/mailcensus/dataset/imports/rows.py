@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, cast
+from typing import IO, Any, cast
+
+import orjson
 
 from mailcensus.dataset.imports.json_fields import Fields, fields
 from mailcensus.model import Observation
@@ -75,11 +77,27 @@ def objects_of(stream: IO[bytes]) -> Iterator[Reject | tuple[int, bytes, Fields]
             yield Reject(number, "line too long", "")
         elif line:
             try:
-                told = json.loads(line.decode("utf-8"))
+                told = json_of(line)
             except (ValueError, RecursionError):
                 yield Reject(number, "not JSON", line.decode("utf-8", "replace"))
             else:
                 yield number, line, fields(told)
+
+
+def json_of(line: bytes) -> Any:
+    """What a line of JSON says.
+
+    orjson reads at twice the speed of the standard library and refuses more: NaN, halves of surrogate pairs, deep
+    nesting. What it refuses is read as before.
+
+    Raises:
+        ValueError: it is not JSON, or not UTF-8.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line.decode("utf-8"))
 
 
 def is_address(text: object) -> bool:

@@ -9,6 +9,7 @@ from mailcensus.dataset.imports.json_fields import Fields, fields, inner, names,
 from mailcensus.model import Ssh, SshHostKey
 from mailcensus.wire.errors import WireError
 from mailcensus.wire.keys import spki_from_ssh_blob
+from mailcensus.wire.remembered import remembered
 from mailcensus.wire.ssh.host_keys import host_key_record, verify_host_key
 from mailcensus.wire.ssh.kexinit import KexInit
 
@@ -80,9 +81,8 @@ def _host_key(exchange: Fields) -> tuple[SshHostKey | None, tuple[bytes, ...]]:
     blob = octets(inner(exchange, "server_host_key").get("raw"))
     if not blob:
         return None, ()
-    spki = spki_from_ssh_blob(blob)
     try:
-        record = host_key_record(blob, spki)
+        record, spki = _shown(blob)
         signature = fields(exchange.get("server_signature"))
         raw, digest = octets(signature.get("raw")), octets(signature.get("h"))
         if raw and digest:
@@ -90,3 +90,14 @@ def _host_key(exchange: Fields) -> tuple[SshHostKey | None, tuple[bytes, ...]]:
     except WireError:
         return None, ()
     return record, () if spki is None else (spki,)
+
+
+@remembered
+def _shown(blob: bytes) -> tuple[SshHostKey, bytes | None]:
+    """The record of a host key as shown, and its canonical form.
+
+    Raises:
+        ProtocolError: the blob does not even name its algorithm.
+    """
+    spki = spki_from_ssh_blob(blob)
+    return host_key_record(blob, spki), spki
