@@ -97,8 +97,9 @@ class Credentials:
 
     def _issue(self, directory: Path, key: str, shape: Chain) -> Credential:
         private = self._key(key)
-        issuer_key, issuer_name = ec.generate_private_key(ec.SECP256R1()), _name("Root")
+        issuer_key, issuer_name = ec.generate_private_key(ec.SECP256R1()), _name(f"Root {directory.name}")
         issuer = _certificate(issuer_name, issuer_name, issuer_key, issuer_key, ca=True)
+        (directory / "root.pem").write_bytes(issuer.public_bytes(serialization.Encoding.PEM))
         chain: list[x509.Certificate] = []
         for level in range(shape.length - 1, 0, -1):
             name, level_key = _name(f"Intermediate {level}"), ec.generate_private_key(ec.SECP256R1())

@@ -48,7 +48,7 @@ class Authority:
         self._directory = directory
         self._root_key = ec.generate_private_key(ec.SECP256R1())
         self._intermediate_key = ec.generate_private_key(ec.SECP256R1())
-        root_name, name = _name("Test Root"), _name("Test Intermediate")
+        root_name, name = _name(f"Test Root of {directory.name}"), _name("Test Intermediate")
         self._intermediate_name = name
         self._intermediate = (
             _certificate(name, root_name, self._intermediate_key)

@@ -1,4 +1,8 @@
-"""One study of eight real servers: the tables on how users log in are what the servers were configured to offer."""
+"""One study of eight real servers.
+
+The tables on how users log in are what the servers were configured to offer; the verdicts on their chains are those of
+`openssl verify`.
+"""
 
 from __future__ import annotations
 
@@ -10,115 +14,56 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
 from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.parts import PartWriter
+from mailcensus.dataset.run import CurrentRun
 from mailcensus.dataset.tables import Dataset
-from mailcensus.model import Grab, Outcome, Stage
+from mailcensus.facts.chains import judge_chains
+from mailcensus.model import Certificate, Grab, Outcome, Stage
+from mailcensus.study import Settings, Study
+from mailcensus.wire.certificates import parse_certificate
 from mailcensus.wire.services import SERVICE_BY_NAME
 from oracles.configurations import CONFIGURATIONS, Workshop
 from oracles.observer import observe_service
+from oracles.openssl_verify import openssl_verify
 from oracles.tls_clients import Target
-from probe_studies import collected, study_of
+from probe_studies import collected, grabs_of, study_of
 from realservers import ejabberd, nginx, ngircd, prosody
 from realservers.identity import Authority, ecdsa_key
+from realservers.logins import OFFERED, Names
 from realservers.ports import PORTS
 from realservers.process import ServerMissing
 
 pytestmark = pytest.mark.integration
 
-Names = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """What a service was told to offer, in the order in which it says it."""
-
-    before: Names | None
-    """None: TLS from the start."""
-    after: Names | None
-    """None: it has no TLS."""
-    login_disabled: bool = False
-    """IMAP, before TLS."""
-
-
-NONE: Names = ()
-DOVECOT = ("PLAIN", "LOGIN", "SCRAM-SHA-256")
-DOVECOT_BEFORE = ("SCRAM-SHA-256",)
-"""disable_plaintext_auth"""
-EXIM = ("PLAIN", "LOGIN")
-"""server_advertise_condition = ${if def:tls_in_cipher}"""
-CYRUS_BEFORE = ("SCRAM-SHA-256", "DIGEST-MD5")
-"""allowplaintext: no"""
-CYRUS = ("SCRAM-SHA-256-PLUS", *CYRUS_BEFORE, "PLAIN", "LOGIN")
-NGINX_SMTP = ("PLAIN", "LOGIN", "CRAM-MD5")
-NGINX_IMAP = ("PLAIN", "CRAM-MD5")
-NGINX_POP3 = ("PLAIN", "LOGIN", "CRAM-MD5", "USER", "APOP")
-"""`pop3_auth plain` is USER, AUTH PLAIN and AUTH LOGIN, "it is not possible to disable these methods"."""
-EJABBERD = ("DIGEST-MD5", "PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "X-OAUTH2")
-"""All it has, as long as disable_sasl_mechanisms names none and starttls_required is not set."""
-EJABBERD_BOUND = ("SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-512-PLUS")
-"""Bound to TLS."""
-
-OFFERED: dict[str, dict[str, Offered]] = {
-    "Postfix": {
-        "smtp": Offered(NONE, NONE),
-        "submission": Offered(NONE, DOVECOT),
-        "smtps": Offered(None, DOVECOT),
-    },
-    "Exim": {"smtp": Offered(NONE, EXIM), "smtps": Offered(None, EXIM)},
-    "Dovecot": {
-        "imap": Offered(DOVECOT_BEFORE, DOVECOT, login_disabled=True),
-        "imaps": Offered(None, DOVECOT),
-        "pop3": Offered(DOVECOT_BEFORE, (*DOVECOT, "USER")),
-        "pop3s": Offered(None, (*DOVECOT, "USER")),
-        "lmtp": Offered(NONE, NONE),
-        "managesieve": Offered(DOVECOT_BEFORE, DOVECOT),
-    },
-    "Cyrus": {
-        "imap": Offered(CYRUS_BEFORE, CYRUS, login_disabled=True),
-        "imaps": Offered(None, CYRUS),
-        "pop3": Offered((*CYRUS_BEFORE, "APOP"), (*CYRUS, "USER", "APOP")),
-        "pop3s": Offered(None, (*CYRUS, "USER", "APOP")),
-        "lmtp": Offered(CYRUS_BEFORE, CYRUS),
-        "managesieve": Offered(CYRUS_BEFORE, CYRUS),
-    },
-    "nginx": {
-        "smtp": Offered(NGINX_SMTP, NGINX_SMTP),
-        "submission": Offered(NGINX_SMTP, NGINX_SMTP),
-        "smtps": Offered(None, NGINX_SMTP),
-        "imap": Offered(NGINX_IMAP, NGINX_IMAP),
-        "imaps": Offered(None, NGINX_IMAP),
-        "pop3": Offered(NGINX_POP3, NGINX_POP3),
-        "pop3s": Offered(None, NGINX_POP3),
-    },
-    "Prosody": {
-        # c2s_require_encryption, and passwords are kept hashed for SCRAM-SHA-1. Prosody 0.12 (Debian 12) cannot
-        # bind it to TLS 1.3.
-        "xmpp-client": Offered(NONE, ("PLAIN", "SCRAM-SHA-1")),
-        "xmpps-client": Offered(None, ("PLAIN", "SCRAM-SHA-1")),
-    },
-    "ejabberd": {
-        "xmpp-client": Offered(EJABBERD, (*EJABBERD, *EJABBERD_BOUND)),
-        "xmpps-client": Offered(None, (*EJABBERD, *EJABBERD_BOUND)),
-    },
-    "ngIRCd": {"irc": Offered(NONE, None), "ircs": Offered(None, NONE)},
-}
 STUDIED = {name: port for name, port in {**PORTS, **ngircd.PORTS}.items() if name not in ("ssh", "https")}
 XMPP = {"Prosody": prosody.PORTS, "ejabberd": ejabberd.PORTS}
 """They answer those who name a domain only, which a study of addresses cannot."""
 UNORDERED = ("xmpp-client", "xmpps-client")
 """Prosody offers what it has in the order of a hash table."""
 PLAIN_TEXT = {"PLAIN", "LOGIN", "USER"}
-RUN_STARTED = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """The study, each server on an address of its own."""
+
+    evidence: Evidence
+    chains: list[dict[str, Any]]
+    """Verdicts."""
+    sent: dict[str, tuple[bytes, ...]]
+    """Every chain by the name of its leaf."""
+    stores: dict[str, Path]
+    """Root stores by their names in the study: one that knows none of the servers' roots, one that knows all."""
 
 
 @pytest.fixture(scope="module")
-def evidence(server_directory: Path) -> Iterator[Evidence]:
-    """Of one study of all servers, each on an address of its own."""
+def studied(server_directory: Path) -> Studied:
     directory = server_directory / "logins"
     directory.mkdir()
     with ExitStack() as stack:
@@ -130,13 +75,32 @@ def evidence(server_directory: Path) -> Iterator[Evidence]:
         study = study_of(directory / "study", STUDIED)
         asked = [address for name, address in addresses.items() if name not in XMPP]
         run_id = collected(study, asked)[0]["run_id"]
-        by_name = [
-            _named_grab(run_id, addresses[name], service, ports[service])
-            for name, ports in XMPP.items()
-            for service in OFFERED[name]
-        ]
-        PartWriter(study.data, "grabs", Grab).write(by_name)
-        yield gather(Dataset(study.data))
+        for name, ports in XMPP.items():
+            for service in OFFERED[name]:
+                _put_named_grab(study, run_id, addresses[name], service, ports[service])
+    roots = directory / "roots.pem"
+    roots.write_text("".join(sorted(path.read_text() for path in directory.rglob("*root.pem"))))
+    stores = {"mozilla": Path(certifi.where()), str(roots): roots}
+    return _judged(Study(study.directory, _with_stores(study.settings, tuple(stores))), stores)
+
+
+def _with_stores(settings: Settings, stores: Names) -> Settings:
+    return settings.model_copy(update={"facts": settings.facts.model_copy(update={"root_stores": stores})})
+
+
+def _judged(study: Study, stores: dict[str, Path]) -> Studied:
+    with CurrentRun(study.data, datetime.now(UTC)) as run:
+        judge_chains(study, run, lambda _progress: None)
+    dataset = Dataset(study.data)
+    der = {row["sha256"]: row["der"] for row in dataset.table("certificates").to_pyarrow().to_pylist()}
+    chains = [row["tls"]["chain"] for row in grabs_of(study) if row["tls"] and row["tls"]["chain"]]
+    sent = {chain[0]: tuple(der[name] for name in chain) for chain in chains}
+    return Studied(gather(dataset), dataset.table("chains").to_pyarrow().to_pylist(), sent, stores)
+
+
+@pytest.fixture(scope="module")
+def evidence(studied: Studied) -> Evidence:
+    return studied.evidence
 
 
 def _address(name: str, workshop: Workshop, stack: ExitStack) -> str:
@@ -153,17 +117,20 @@ def _address(name: str, workshop: Workshop, stack: ExitStack) -> str:
     return stack.enter_context(proxy).address
 
 
-def _named_grab(run_id: str, address: str, service: str, port: int) -> Grab:
+def _put_named_grab(study: Study, run_id: str, address: str, service: str, port: int) -> None:
     target = Target(address=address, port=port, server_name=prosody.DOMAIN)
     _, found = observe_service(service, target)
     row = SERVICE_BY_NAME[service]
-    return Grab(
-        run_id=run_id, vantage="t", started_at=RUN_STARTED, duration_ms=1, ip=address, port=port, service=service,
+    grab = Grab(
+        run_id=run_id, vantage="t", started_at=datetime.now(UTC), duration_ms=1, ip=address, port=port, service=service,
         protocol=row.protocol, tls_mode=row.tls_mode, outcome=Outcome.OK, stage=Stage.DONE,
         capabilities_before=found.capabilities_before, auth_before=found.auth_before,
         starttls_offered=found.starttls_offered, starttls_accepted=found.starttls_accepted,
         capabilities_after=found.capabilities_after, auth_after=found.auth_after, tls=found.tls,
     )  # fmt: skip
+    PartWriter(study.data, "grabs", Grab).write([grab])
+    certificates = [parse_certificate(der) for der in found.certificates]
+    PartWriter(study.data, "certificates", Certificate).write(certificates)
 
 
 def _table(evidence: Evidence, name: str) -> list[dict[str, Any]]:
@@ -233,3 +200,18 @@ def test_plain_text_is_counted_as_configured_and_so_is_logindisabled(evidence: E
 
 def _order(service: str, names: Names) -> Names:
     return tuple(sorted(names)) if service in UNORDERED else names
+
+
+def test_verdicts_on_every_chain_by_both_stores_are_those_of_openssl_verify(
+    studied: Studied, tmp_path: Path
+) -> None:
+    assert Counter(row["root_store"] for row in studied.chains) == dict.fromkeys(
+        studied.stores, len(studied.sent)
+    )
+    assert {len(chain) for chain in studied.sent.values()} == {2, 3}
+    for row in studied.chains:
+        chain, roots = studied.sent[row["leaf_sha256"]], studied.stores[row["root_store"]]
+        said = openssl_verify(tmp_path, roots, chain, row["at"], level=2)
+        assert said.ok == (row["status"] == "valid") == (row["root_store"] != "mozilla"), row
+        assert list(said.errors) == [(error["code"], error["depth"]) for error in row["errors"]], row
+        assert not said.ok or len(said.path) == len(row["path"]) == len(chain) + 1, row
