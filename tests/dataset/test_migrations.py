@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from mailcensus.dataset.columns import table_of
 from mailcensus.dataset.lock import WriterLock
-from mailcensus.dataset.migrations.shape import reshaped
+from mailcensus.dataset.migrations.shape import reshaped, union_of
 from mailcensus.dataset.migrations.upgrade import outdated_parts, upgrade
 from mailcensus.dataset.migrations.version import DATASET_VERSION, version_of
 from mailcensus.dataset.parts import PartWriter, visible_files, visible_parts
@@ -188,6 +188,17 @@ def test_any_word_for_a_version_is_a_version_or_an_error(said: bytes) -> None:
 def test_a_column_that_may_not_be_null_cannot_be_made_up() -> None:
     with pytest.raises(pa.ArrowInvalid, match="engine is missing and may not be null"):
         reshaped(schema_of(Hit).empty_table().drop_columns("engine"), schema_of(Hit))
+
+
+@pytest.mark.parametrize(("inner", "put_together"), [("a", False), ("b", True)])
+def test_only_structs_with_other_members_are_put_together_anew(
+    inner: str, put_together: bool, tmp_path: Path
+) -> None:
+    part, members = tmp_path / "part.parquet", {inner: 1}
+    pq.write_table(pa.table({"ip": ["192.0.2.1"], "tls": [members]}), part)
+    shape = pa.struct([pa.field("a", pa.int64(), nullable=False)])
+    query = union_of([part], pa.schema([pa.field("ip", pa.string(), nullable=False), pa.field("tls", shape)]))
+    assert (query is not None) == put_together
 
 
 def test_new_parts_say_their_version(tmp_path: Path) -> None:

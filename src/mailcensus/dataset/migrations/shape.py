@@ -6,6 +6,7 @@ Null means "not asked or not answered" in every table, and that is what it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import ibis
@@ -40,7 +41,7 @@ def union_of(files: Sequence[Path], schema: pa.Schema) -> str | None:
         old = footer_of(file)
         version_of(file, old)
         shapes.setdefault(str(old.remove_metadata()), (old, []))[1].append(file)
-    if all(old.equals(schema) for old, _ in shapes.values()):
+    if all(_alike(old, schema) for old, _ in shapes.values()):
         return None
     return " UNION ALL ".join(
         f"SELECT {select_of(old, schema)} FROM read_parquet([{', '.join(map(_text, those))}])"
@@ -54,6 +55,14 @@ def select_of(old: pa.Schema, new: pa.Schema) -> str:
     return ", ".join(f"{_column(field, old, names)} AS {_quoted(field.name)}" for field in new)
 
 
+def _alike(old: pa.Schema, new: pa.Schema) -> bool:
+    """Whether DuckDB reads them alike: it does not ask which members of a struct may be null.
+
+    A struct that is put together anew is read whole, whichever of its members is asked for.
+    """
+    return old.names == new.names and [*map(_type_name, old.types)] == [*map(_type_name, new.types)]
+
+
 def _column(field: pa.Field, old: pa.Schema, names: set[str]) -> str:
     if field.name not in names:
         return f"CAST(NULL AS {_type_name(field.type)})"
@@ -61,9 +70,11 @@ def _column(field: pa.Field, old: pa.Schema, names: set[str]) -> str:
 
 
 def _as_is(value: str, old: pa.DataType, new: pa.DataType) -> str:
-    if pa.types.is_struct(new) and pa.types.is_struct(old) and not new.equals(old):
+    if _type_name(old) == _type_name(new):
+        return value
+    if pa.types.is_struct(new) and pa.types.is_struct(old):
         return f"CASE WHEN {value} IS NOT NULL THEN {{{_members(value, old, new)}}} END"
-    if pa.types.is_list(new) and pa.types.is_list(old) and not new.equals(old):
+    if pa.types.is_list(new) and pa.types.is_list(old):
         inner = _as_is("entry", old.value_type, new.value_type)
         return value if inner == "entry" else f"list_transform({value}, lambda entry: {inner})"
     return value
@@ -86,6 +97,7 @@ def _fields(struct: pa.StructType) -> Iterable[pa.Field]:
     return (struct.field(at) for at in range(struct.num_fields))
 
 
+@cache
 def _type_name(kind: pa.DataType) -> str:
     name: str = DuckDBType.to_string(ibis.dtype(kind))
     return name
