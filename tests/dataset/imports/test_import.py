@@ -221,7 +221,7 @@ def test_an_import_that_was_killed_goes_on_without_a_row_lost_or_doubled(
         raise Killed
 
     with monkeypatch.context() as broken:
-        broken.setattr("mailcensus.dataset.imports.importing._run", killed)
+        broken.setattr("mailcensus.dataset.imports.importing.import_row", killed)
         broken.setattr("mailcensus.dataset.imports.importing._Intake.__exit__", lambda *_: None)
         with pytest.raises(Killed):
             import_file(study, "zgrab2", path)

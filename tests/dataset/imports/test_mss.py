@@ -126,7 +126,7 @@ def test_an_import_that_was_killed_goes_on_without_a_row_lost_or_doubled(
         raise Killed
 
     with monkeypatch.context() as broken:
-        broken.setattr("mailcensus.dataset.imports.mss._run", killed)
+        broken.setattr("mailcensus.dataset.imports.mss.import_row", killed)
         with pytest.raises(Killed):
             import_mss(study, folder)
     imported = import_mss(study, folder)

@@ -12,8 +12,6 @@ study.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,32 +22,32 @@ from types import TracebackType
 from typing import IO
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from mailcensus import __version__
 from mailcensus.dataset.imports.goscanner import read_goscanner
+from mailcensus.dataset.imports.import_run import (
+    earlier_run_id,
+    file_sha256,
+    has_ended,
+    import_row,
+    import_run_id,
+)
 from mailcensus.dataset.imports.masscan import read_masscan
 from mailcensus.dataset.imports.pieces import BATCH_GRABS, READERS, Batch, Telling, batch_of, read_pieces
 from mailcensus.dataset.imports.port_scan_xml import read_port_scan_xml
+from mailcensus.dataset.imports.rejects import Rejects
 from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_bytes
 from mailcensus.dataset.imports.zmap import read_zmap
 from mailcensus.dataset.lock import WriterLock
-from mailcensus.dataset.parts import PartWriter, visible_files
+from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.seen import hits_of, values_of
 from mailcensus.model import Grab, Hit, Observation, Run
-from mailcensus.study import StageFailed, Study, StudyError
+from mailcensus.study import Study, StudyError
 
-STAGE = "import"
 FORMATS = ("zmap", "masscan", "nmap", "zgrab2", "censys", "goscanner", "farrell")
 
-_DIGITS = 16
 _ROWS_A_PART = 50_000
 _GRABS_A_PART = 10_000
-_REJECT_CHARACTERS = 2_000
-_MOST_REJECTS = 100_000
-"""Kept aside; more are only counted, since a file of the wrong kind is nothing but rejects."""
 _PROGRESS_ROWS = 2_000
 _FOR_SEVERAL_BYTES = 32 << 20
 """A smaller file is read before other processes would have begun."""
@@ -95,14 +93,13 @@ def import_file(
         StudyError: the file cannot be read, or has no row that can be; another process writes to the study.
         StageFailed: what was read cannot be written.
     """
-    digest = _digest(path)
+    digest = file_sha256(path)
     lock = WriterLock(study.data)
     try:
         began = datetime.now(UTC)
-        suffix = f"-import-{digest[:_DIGITS]}"
-        run_id = _run_of(study.data, suffix) or f"{began:%Y-%m-%dT%H-%M-%SZ}{suffix}"
+        run_id = earlier_run_id(study.data, digest, ("hits", "grabs")) or import_run_id(began, digest)
         imported = Imported(run_id, study.data / "rejects" / f"{path.name}.jsonl")
-        if run_id in values_of(study.data / "runs", "run_id"):
+        if has_ended(study.data, run_id):
             imported.already = True
             return imported
         with _Intake(study, format_name, path, imported, workers) as intake:
@@ -112,44 +109,11 @@ def import_file(
                 f"{path}: none of its {imported.rows:,} rows is one of {format_name}'s "
                 f"({imported.rejects} says why); say what it is with --from"
             )
-        PartWriter(study.data, "runs", Run).write([_run(study, imported, began)])
+        row = import_row(study, run_id, began, imported.rows, imported.hits + imported.ok)
+        PartWriter(study.data, "runs", Run).write([row])
         return imported
     finally:
         lock.release()
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read: {error.strerror or error}") from None
-
-
-def _run_of(data: Path, suffix: str) -> str | None:
-    """The run of an earlier import of the same file, whether it came to its end or not."""
-    for table in ("runs", "hits", "grabs"):
-        for file in visible_files(data / table):
-            with pq.ParquetFile(file) as source:
-                for batch in source.iter_batches(columns=["run_id"]):
-                    for run_id in pc.unique(batch["run_id"]).to_pylist():
-                        if run_id.endswith(suffix):
-                            return str(run_id)
-    return None
-
-
-def _run(study: Study, imported: Imported, began: datetime) -> Run:
-    return Run(
-        run_id=imported.run_id,
-        stage=STAGE,
-        started_at=began,
-        ended_at=datetime.now(UTC),
-        vantage=study.settings.study.vantage,
-        mailcensus_version=__version__,
-        settings_json=study.settings.model_dump_json(),
-        asked=imported.rows,
-        answered=imported.hits + imported.ok,
-    )
 
 
 class _Intake:
@@ -171,7 +135,7 @@ class _Intake:
         self._grabs: list[pa.Table] = []
         self._workers = workers
         self._grabs_on_disk = sum(1 for _ in values_of(study.data / "grabs", "ip", imported.run_id))
-        self._rejects: IO[str] | None = None
+        self._rejects = Rejects(imported.rejects)
 
     def __enter__(self) -> _Intake:
         return self
@@ -179,8 +143,7 @@ class _Intake:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        if self._rejects is not None:
-            self._rejects.close()
+        self._rejects.__exit__(kind, error, where)
         self._write_hits()
         self._write_grabs()
         self._recorder.close()
@@ -191,7 +154,6 @@ class _Intake:
 
     def take_all(self, on_progress: Callable[[Imported, float], None]) -> None:
         """Read the file to its end."""
-        self._imported.rejects.unlink(missing_ok=True)
         now = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
         size = max(1, self._path.stat().st_size)
         try:
@@ -290,16 +252,5 @@ class _Intake:
         self._hit_parts.write(waiting)
 
     def _keep_aside(self, row: Reject) -> None:
-        self._imported.rejected += 1
-        if self._imported.rejected > _MOST_REJECTS:
-            return
-        try:
-            if self._rejects is None:
-                self._imported.rejects.parent.mkdir(parents=True, exist_ok=True)
-                self._rejects = self._imported.rejects.open("w", encoding="utf-8")
-            kept = {"line": row.line, "reason": row.reason, "row": row.text[:_REJECT_CHARACTERS]}
-            self._rejects.write(json.dumps(kept) + "\n")
-        except OSError as error:
-            raise StageFailed(
-                f"{self._imported.rejects}: cannot be written: {error.strerror or error}"
-            ) from None
+        self._rejects.add(row)
+        self._imported.rejected = self._rejects.count

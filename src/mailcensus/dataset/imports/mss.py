@@ -15,15 +15,20 @@ Memory: the files, as records.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from mailcensus import __version__
+from mailcensus.dataset.imports.import_run import (
+    earlier_run_id,
+    file_sha256,
+    has_ended,
+    import_row,
+    import_run_id,
+)
 from mailcensus.dataset.imports.mss_files import (
     ADDRESS_FILE,
     MX_FILE,
@@ -36,6 +41,7 @@ from mailcensus.dataset.imports.mss_files import (
     read_mx,
     read_places,
 )
+from mailcensus.dataset.imports.rejects import Rejects
 from mailcensus.dataset.imports.rows import Reject, is_address
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter
@@ -55,11 +61,10 @@ from mailcensus.model import (
 from mailcensus.population.domain_list import ListedDomain, listed_domain, read_domain_list
 from mailcensus.population.domain_name import domain_name
 from mailcensus.population.registered_domains import registered_domain
-from mailcensus.study import StageFailed, Study, StudyError
+from mailcensus.study import Study, StudyError
 
 SOURCE = "mss"
-_DIGITS = 16
-_MOST_REJECTS = 100_000
+_TABLES = ("domains", "mx", "dns", "hosts")
 _AS_SOURCE, _PLACE_SOURCE = f"pfx2as of CAIDA ({SOURCE})", f"IPinfo ({SOURCE})"
 
 _Line = TypeVar("_Line")
@@ -95,25 +100,6 @@ class _Files:
     """By address."""
 
 
-@dataclass(slots=True)
-class _Rejects:
-    """Rows that could not be read, by file."""
-
-    kept: list[dict[str, object]] = field(default_factory=list)
-    count: int = 0
-
-    def sort_out(self, path: Path, lines: Iterable[_Line | Reject]) -> Iterator[_Line]:
-        """The lines that could be read; the others are kept."""
-        for line in lines:
-            if not isinstance(line, Reject):
-                yield line
-                continue
-            self.count += 1
-            if len(self.kept) < _MOST_REJECTS:
-                told = {"file": path.name, "line": line.line, "reason": line.reason, "row": line.text[:2_000]}
-                self.kept.append(told)
-
-
 def import_mss(study: Study, directory: Path) -> ImportedMail:
     """Read the published files into a study.
 
@@ -128,16 +114,16 @@ def import_mss(study: Study, directory: Path) -> ImportedMail:
         StageFailed: what was read cannot be written.
     """
     began = datetime.now(UTC)
-    suffix = f"-import-{_digest(directory, _list_of(study))[:_DIGITS]}"
+    digest = _digest(directory, _list_of(study))
     lock = WriterLock(study.data)
     try:
-        run_id = _run_of(study.data, suffix) or f"{began:%Y-%m-%dT%H-%M-%SZ}{suffix}"
+        run_id = earlier_run_id(study.data, digest, _TABLES) or import_run_id(began, digest)
         imported = ImportedMail(run_id, study.data / "rejects" / f"{SOURCE}-{directory.name}.jsonl")
-        if run_id in values_of(study.data / "runs", "run_id"):
+        if has_ended(study.data, run_id):
             imported.already = True
             return imported
-        rejects = _Rejects()
-        files = _read(directory, rejects)
+        with Rejects(imported.rejects) as rejects:
+            files = _read(directory, rejects)
         if not files.mx:
             raise StudyError(
                 f"{directory / MX_FILE}: no row of it can be read; is it an MX file of {SOURCE}?"
@@ -147,8 +133,8 @@ def import_mss(study: Study, directory: Path) -> ImportedMail:
             study, imported, files, listed, datetime.fromtimestamp((directory / MX_FILE).stat().st_mtime, UTC)
         )
         imported.rejected = rejects.count
-        _keep_aside(imported.rejects, rejects)
-        PartWriter(study.data, "runs", Run).write([_run(study, imported, began)])
+        row = import_row(study, run_id, began, imported.domains, imported.exchanges)
+        PartWriter(study.data, "runs", Run).write([row])
         return imported
     finally:
         lock.release()
@@ -160,36 +146,32 @@ def _digest(directory: Path, domains: Path | None) -> str:
     for path in (*paths, *([domains] if domains else ())):
         if path.name == PLACE_FILE and not path.exists():
             continue
-        try:
-            with path.open("rb") as file:
-                whole.update(hashlib.file_digest(file, "sha256").digest())
-        except OSError as error:
-            mend = "mend domains.list" if path == domains else f"name the directory that holds {MX_FILE}"
-            raise StudyError(f"{path}: cannot be read: {error.strerror or error}; {mend}") from None
+        mend = "mend domains.list" if path == domains else f"name the directory that holds {MX_FILE}"
+        whole.update(bytes.fromhex(file_sha256(path, mend)))
     return whole.hexdigest()
 
 
-def _run_of(data: Path, suffix: str) -> str | None:
-    """The run of an earlier import of the same files, whether it came to its end or not."""
-    for table in ("runs", "domains", "mx", "dns", "hosts"):
-        for run_id in values_of(data / table, "run_id"):
-            if run_id.endswith(suffix):
-                return run_id
-    return None
-
-
-def _read(directory: Path, rejects: _Rejects) -> _Files:
+def _read(directory: Path, rejects: Rejects) -> _Files:
     mx: dict[str, list[MxLine]] = defaultdict(list)
     addresses: dict[str, list[AddressLine]] = defaultdict(list)
     path = directory / MX_FILE
-    for record in rejects.sort_out(path, read_mx(path)):
+    for record in _sorted_out(rejects, path, read_mx(path)):
         mx[record.domain].append(record)
     path = directory / ADDRESS_FILE
-    for address in rejects.sort_out(path, read_addresses(path)):
+    for address in _sorted_out(rejects, path, read_addresses(path)):
         addresses[address.exchange].append(address)
     path = directory / PLACE_FILE
-    places = rejects.sort_out(path, read_places(path)) if path.exists() else ()
+    places = _sorted_out(rejects, path, read_places(path)) if path.exists() else ()
     return _Files(mx, addresses, {place.ip: place for place in places})
+
+
+def _sorted_out(rejects: Rejects, path: Path, lines: Iterable[_Line | Reject]) -> Iterator[_Line]:
+    """The lines that could be read; the others are kept aside."""
+    for line in lines:
+        if isinstance(line, Reject):
+            rejects.add(line, path.name)
+        else:
+            yield line
 
 
 def _list_of(study: Study) -> Path | None:
@@ -342,28 +324,3 @@ def _placed(host: Host, place: PlaceLine) -> Host:
         ptr=place.host_name,
         ptr_names=(place.host_name,) if place.host_name else None,
     )
-
-
-def _run(study: Study, imported: ImportedMail, began: datetime) -> Run:
-    return Run(
-        run_id=imported.run_id,
-        stage="import",
-        started_at=began,
-        ended_at=datetime.now(UTC),
-        vantage=study.settings.study.vantage,
-        mailcensus_version=__version__,
-        settings_json=study.settings.model_dump_json(),
-        asked=imported.domains,
-        answered=imported.exchanges,
-    )
-
-
-def _keep_aside(path: Path, rejects: _Rejects) -> None:
-    path.unlink(missing_ok=True)
-    if not rejects.kept:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rejects.kept), encoding="utf-8")
-    except OSError as error:
-        raise StageFailed(f"{path}: cannot be written: {error.strerror or error}") from None
