@@ -76,12 +76,12 @@ def analyse(
 def _print_file(tables: Mapping[str, pa.Table], name: str, *, as_latex: bool) -> None:
     from mailcensus.analysis.catalogue import TABLES
     from mailcensus.analysis.writing import write_csv
-    from mailcensus.report.chapters import SHOWN_COLUMNS
     from mailcensus.report.latex import latex_table
+    from mailcensus.report.shown_columns import shown_columns
 
     if as_latex:
         (spec,) = (spec for spec in TABLES if spec.name == name)
-        sys.stdout.write(latex_table(spec, tables[name], SHOWN_COLUMNS.get(name)))
+        sys.stdout.write(latex_table(spec, tables[name], shown_columns(spec)))
         return
     text = io.BytesIO()
     write_csv(text, tables[name])

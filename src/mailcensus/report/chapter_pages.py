@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.table_spec import TableSpec
-from mailcensus.report.chapters import CHAPTERS, OTHERS, SHOWN_COLUMNS, Chapter, ChapterSpec, FigurePart, Part
+from mailcensus.report.chapters import CHAPTERS, OTHERS, Chapter, ChapterSpec, FigurePart, Part
+from mailcensus.report.shown_columns import shown_columns
 from mailcensus.report.table_view import FORMATS, analysis_view
 
 _ELSEWHERE = frozenset({"summary", "cluster_hosts", "cluster_links"})
@@ -51,7 +52,7 @@ def _chapter(
                 spec,
                 tables[spec.name],
                 folder,
-                shown=SHOWN_COLUMNS.get(spec.name),
+                shown=shown_columns(spec),
                 known_clusters=paged,
                 up="../",
                 formats=tuple(FORMATS),

@@ -15,6 +15,7 @@ from mailcensus.analysis.comparison import ComparisonSpec
 from mailcensus.analysis.table_spec import TableSpec
 from mailcensus.report.csv_files import write_table
 from mailcensus.report.pages import Pages
+from mailcensus.report.shown_columns import shown_columns
 from mailcensus.report.table_view import analysis_view
 from mailcensus.study import StageFailed
 
@@ -64,7 +65,10 @@ def _write(
         pq.write_table(tables[spec.name], folder / "tables" / f"{spec.name}.parquet", compression="zstd")
     for name, text in graphs.items():
         (folder / name).write_text(text, encoding="utf-8")
-    views = [analysis_view(spec, tables[spec.name], folder, shown=None, known_clusters=0) for spec in specs]
+    views = [
+        analysis_view(spec, tables[spec.name], folder, shown=shown_columns(spec), known_clusters=0)
+        for spec in specs
+    ]
     pages = Pages(title, datetime.now(UTC))
     files = [(name, "GraphML" if name.endswith(".graphml") else "Graphviz DOT") for name in graphs]
     pages.write(

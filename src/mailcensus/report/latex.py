@@ -75,16 +75,16 @@ def latex_text(text: str) -> str:
     return "".join(_COMMANDS.get(character) or _glyph(character) for character in visible(text))
 
 
-def latex_table(spec: TableSpec, table: pa.Table, shown: Sequence[str] | None = None) -> str:
+def latex_table(spec: TableSpec, table: pa.Table, shown: Sequence[str]) -> str:
     """A whole `table` environment, with the definition and the denominators as its caption.
 
     Args:
         spec: the table's entry in the catalogue.
         table: its rows.
-        shown: columns to show, in this order; None: all.
+        shown: columns to show, in this order.
     """
     fields = {field.name: column_of(field) for field in fields_of(spec.row)}
-    columns = [fields[name] for name in (shown or fields)]
+    columns = [fields[name] for name in shown]
     return _TEMPLATE.format(
         file=f"{spec.name}.tex",
         caption=latex_text(_caption(spec, table.num_rows)),

@@ -14,9 +14,10 @@ from mailcensus.analysis.writing import write_csv, write_parquet
 from mailcensus.model import fields_of
 from mailcensus.report.captions import caption_text
 from mailcensus.report.cells import column_of
-from mailcensus.report.chapters import SHOWN_COLUMNS, FigurePart
+from mailcensus.report.chapters import FigurePart
 from mailcensus.report.latex import latex_table
 from mailcensus.report.pages import Pages
+from mailcensus.report.shown_columns import shown_columns
 from mailcensus.report.table_view import TableView, files_of, table_rows
 
 TABLE_PAGE_ROWS_MAX = 200
@@ -47,7 +48,7 @@ def write_table_files(
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / f"{spec.name}.csv", table)
     write_parquet(folder / f"{spec.name}.parquet", table)
-    latex = latex_table(spec, table, SHOWN_COLUMNS.get(spec.name))
+    latex = latex_table(spec, table, shown_columns(spec))
     (folder / f"{spec.name}.tex").write_text(latex, encoding="utf-8")
     page = TablePage(
         _whole_view(spec, table, known_clusters),

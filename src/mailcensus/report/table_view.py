@@ -55,7 +55,7 @@ def analysis_view(
     table: pa.Table,
     report: Path,
     *,
-    shown: Sequence[str] | None,
+    shown: Sequence[str],
     known_clusters: int,
     up: str = "",
     formats: Sequence[str] = (),
@@ -66,14 +66,13 @@ def analysis_view(
         spec: its catalogue entry.
         table: its rows.
         report: the report's folder; further rows are written below it.
-        shown: columns to show, in this order; None: all. The CSV file has them all.
+        shown: columns to show, in this order. The CSV file has them all.
         known_clusters: clusters up to this number have a page.
         up: path from the page to the report's folder.
         formats: endings of the table's other files.
     """
     by_name = {field.name: column_of(field) for field in fields_of(spec.row)}
-    names = list(shown if shown is not None else by_name)
-    columns = [by_name[name] for name in names]
+    columns = [by_name[name] for name in shown]
     rows = table_rows(columns, table.slice(0, BROWSER_ROWS_MAX), known_clusters=known_clusters, up=up)
     first, more = split_rows(rows, spec.name, report / "tables" / f"{spec.name}.js")
     return TableView(
