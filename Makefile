@@ -3,7 +3,7 @@
 .PHONY: help demo test check unit integration packages bench fuzz torture properties lock sbom audit format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SLOW := integration or browser or slow
