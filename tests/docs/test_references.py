@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mailcensus.analysis.engines.steps_reference import steps_reference
 from mailcensus.analysis.table_reference import table_reference
 from mailcensus.model import Outcome, Stage, TlsMode
 from mailcensus.model.outcome_reference import meanings_of, outcome_reference
@@ -20,6 +21,12 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 @pytest.mark.parametrize(
     ("page", "module", "rendered"),
     [
+        pytest.param(
+            "engines.md",
+            "mailcensus.analysis.engines.steps_reference",
+            steps_reference,
+            marks=pytest.mark.slow,  # it makes every table
+        ),
         ("hello-profiles.md", "mailcensus.wire.tls.hello_reference", hello_reference),
         ("outcomes.md", "mailcensus.model.outcome_reference", outcome_reference),
         ("tables.md", "mailcensus.analysis.table_reference", table_reference),
