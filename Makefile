@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both set themselves up in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit integration packages bench fuzz torture properties lock sbom audit format clean
+.PHONY: help demo test check style types unit integration packages bench fuzz torture properties lock sbom audit format clean
 
 # Only what the checkout says: no packages or settings of the caller's own Python.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -16,12 +16,16 @@ demo: .venv/set-up ## a whole study of a lab on loopback, checked against its tr
 
 test: check integration ## every check, real servers and browser included
 
-check: .venv/set-up ## lint, format, types, room rules and unit tests
+check: style ## lint, format, types, room rules and unit tests
+	$(MAKE) --no-print-directory --jobs=2 types unit
+
+style: .venv/set-up ## lint, format and room rules alone
 	ruff check --no-cache
 	ruff format --check
-	PYTHONHASHSEED=0 mypy  # how it joins types depends on the order of its sets
 	lint-imports
-	$(MAKE) --no-print-directory unit
+
+types: .venv/set-up ## types alone
+	PYTHONHASHSEED=0 mypy  # how it joins types depends on the order of its sets
 
 unit: .venv/set-up ## unit tests alone
 	pytest --numprocesses=auto --dist=loadfile -m "not ($(SLOW))"
