@@ -15,6 +15,7 @@ from mailcensus.wire.exchange import Limits, printable
 from mailcensus.wire.lines import LineReader, UnexpectedLine
 
 _SEPARATORS = (b"-", b" ")
+_AUTH = ("AUTH ", "AUTH=", "AUTH\t")
 _SERVICE_READY = 220
 _CLOSING = 421
 _OK = 250
@@ -68,9 +69,12 @@ def auth_mechanisms(capabilities: tuple[str, ...]) -> tuple[str, ...]:
 
     `AUTH=LOGIN PLAIN`, which some servers repeat for very old clients, counts too.
     """
-    lines = (line.strip().upper() for line in capabilities)
-    auth = (line[len("AUTH ") :] for line in lines if line[:5] in ("AUTH ", "AUTH=", "AUTH\t"))
-    return tuple(dict.fromkeys(mechanism for line in auth for mechanism in line.split()))
+    found: dict[str, None] = {}
+    for capability in capabilities:
+        line = capability.strip().upper()
+        if line[:5] in _AUTH:
+            found.update(dict.fromkeys(line[len("AUTH ") :].split()))
+    return tuple(found)
 
 
 class SmtpDialogue(LineDialogue[Reply]):
@@ -107,7 +111,7 @@ class SmtpDialogue(LineDialogue[Reply]):
             raise _refusal(unit)
         capabilities = () if self._said_plain_hello else unit.lines[1:]
         self.learn(capabilities, auth_mechanisms(capabilities))
-        return self.go_on(starttls_offered=any(line.strip().upper() == "STARTTLS" for line in capabilities))
+        return self.go_on(starttls_offered="STARTTLS" in [line.strip().upper() for line in capabilities])
 
     def on_starttls(self, unit: Reply) -> bytes:
         """220: go. 421: later. All else, 454 too, is a refusal (RFC 3207 section 4)."""

@@ -12,6 +12,9 @@ from functools import lru_cache
 
 from mailcensus.wire.tls.codes import SSL_3_0, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, ExtensionType
 
+_RANDOM_BYTES = 32
+"""Of the random, and of the session id that a TLS 1.3 client makes up (RFC 8446 section 4.1.2)."""
+_SESSION_ID_LENGTH = bytes((_RANDOM_BYTES,))
 _PADDED_LENGTH = 512
 """Some load balancers hang on hellos of 256 to 511 bytes; RFC 7685 pads them to 512."""
 
@@ -157,31 +160,13 @@ def build_client_hello(
         cookie: body of the cookie extension of a HelloRetryRequest.
         retry_of: the first hello, whose random and session id a second one repeats (RFC 8446 section 4.1.2).
     """
-    before, after, alone = _fixed_parts(profile, server_name, alpn)
-    extensions = alone
-    if profile.versions[0] >= TLS_1_3:
-        entries = b"".join(_u16(group) + _vector16(public) for group, public in shares)
-        extensions += _extension(ExtensionType.KEY_SHARE, _vector16(entries))
-        if cookie is not None:
-            extensions += _extension(ExtensionType.COOKIE, cookie)
-    random = retry_of.random if retry_of else os.urandom(32)
-    session_id = retry_of.session_id if retry_of else os.urandom(32)
-    length = len(before) + len(random) + 1 + len(session_id) + len(after) + 2 + len(extensions) + 4
-    if 256 <= length < _PADDED_LENGTH:
-        padding = bytes(max(0, _PADDED_LENGTH - length - 4))
-        extensions += _extension(ExtensionType.PADDING, padding)
-    body = b"".join(
-        (
-            before,
-            random,
-            bytes((len(session_id),)),
-            session_id,
-            after,
-            _vector16(extensions) if extensions else b"",
-        )
-    )
+    fixed = (profile, server_name, alpn, tuple(shares))
+    # A cookie is its server's alone, and may be long: nothing to remember.
+    before, after = _fixed_parts(*fixed, None) if cookie is None else _fixed_parts.__wrapped__(*fixed, cookie)
+    random = retry_of.random if retry_of else os.urandom(_RANDOM_BYTES)
+    session_id = retry_of.session_id if retry_of else os.urandom(_RANDOM_BYTES)
     return ClientHello(
-        message=b"\x01" + len(body).to_bytes(3, "big") + body,
+        message=b"".join((before, random, _SESSION_ID_LENGTH, session_id, after)),
         legacy_version=min(profile.versions[0], TLS_1_2),
         random=random,
         session_id=session_id,
@@ -190,13 +175,34 @@ def build_client_hello(
 
 @lru_cache(maxsize=4096)
 def _fixed_parts(
-    profile: HelloProfile, server_name: str | None, alpn: tuple[str, ...]
-) -> tuple[bytes, bytes, bytes]:
-    """What does not change from hello to hello: legacy version, suites with compression, extensions."""
-    legacy_version = min(profile.versions[0], TLS_1_2)
-    suites = _vector16(b"".join(_u16(code) for code in profile.cipher_suites))
-    if legacy_version == SSL_3_0:
-        return _u16(legacy_version), suites + b"\x01\x00", b""
+    profile: HelloProfile,
+    server_name: str | None,
+    alpn: tuple[str, ...],
+    shares: tuple[tuple[int, bytes], ...],
+    cookie: bytes | None,
+) -> tuple[bytes, bytes]:
+    """What stands before and after random and session id; the same from hello to hello while its key shares last."""
+    version = _u16(min(profile.versions[0], TLS_1_2))
+    suites = _vector16(b"".join(_u16(code) for code in profile.cipher_suites)) + b"\x01\x00"
+    extensions = _extensions(profile, server_name, alpn, shares, cookie)
+    around = len(version) + 2 * _RANDOM_BYTES + len(_SESSION_ID_LENGTH)
+    length = around + len(suites) + 2 + len(extensions) + 4
+    if 256 <= length < _PADDED_LENGTH:
+        extensions += _extension(ExtensionType.PADDING, bytes(max(0, _PADDED_LENGTH - length - 4)))
+    after = suites + (_vector16(extensions) if extensions else b"")
+    return b"\x01" + (around + len(after)).to_bytes(3, "big") + version, after
+
+
+def _extensions(
+    profile: HelloProfile,
+    server_name: str | None,
+    alpn: tuple[str, ...],
+    shares: tuple[tuple[int, bytes], ...],
+    cookie: bytes | None,
+) -> bytes:
+    """All but padding, in the order they are sent."""
+    if profile.versions[0] == SSL_3_0:
+        return b""
     extensions = b""
     if server_name is not None:
         name = server_name.encode("idna") if not server_name.isascii() else server_name.encode()
@@ -220,7 +226,11 @@ def _fixed_parts(
         versions = b"".join(_u16(version) for version in profile.versions)
         extensions += _extension(ExtensionType.SUPPORTED_VERSIONS, bytes((len(versions),)) + versions)
         extensions += _extension(ExtensionType.PSK_KEY_EXCHANGE_MODES, b"\x01\x01")
-    return _u16(legacy_version), suites + b"\x01\x00", extensions
+        entries = b"".join(_u16(group) + _vector16(public) for group, public in shares)
+        extensions += _extension(ExtensionType.KEY_SHARE, _vector16(entries))
+        if cookie is not None:
+            extensions += _extension(ExtensionType.COOKIE, cookie)
+    return extensions
 
 
 def _u16(value: int) -> bytes:

@@ -12,6 +12,8 @@ from mailcensus.wire.exchange import Limits
 from mailcensus.wire.tls.codes import TLS_1_2, TLS_1_3, ExtensionType
 from mailcensus.wire.tls.reader import Reader
 
+_SUPPORTED_VERSIONS = int(ExtensionType.SUPPORTED_VERSIONS)  # an enum member costs a look-up each time
+
 HELLO_RETRY_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random that turns a ServerHello into a HelloRetryRequest: SHA-256("HelloRetryRequest"), RFC 8446 4.1.3."""
 
@@ -60,7 +62,7 @@ def pull_server_hello(body: bytes) -> ServerHello:
     reader.end("ServerHello")
     version = legacy_version
     for kind, value in extensions:
-        if kind == ExtensionType.SUPPORTED_VERSIONS and len(value) == 2:
+        if kind == _SUPPORTED_VERSIONS and len(value) == 2:
             version = int.from_bytes(value, "big")
     is_retry = random == HELLO_RETRY_RANDOM and version >= TLS_1_3
     return ServerHello(

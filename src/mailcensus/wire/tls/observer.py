@@ -41,6 +41,10 @@ _HELLO_REQUEST, _SERVER_HELLO_DONE, _FINISHED = (
     int(_T.SERVER_HELLO_DONE),
     int(_T.FINISHED),
 )
+_E = ExtensionType
+_ALPN, _SCT, _STATUS_REQUEST = int(_E.ALPN), int(_E.SIGNED_CERTIFICATE_TIMESTAMP), int(_E.STATUS_REQUEST)
+_EXTENDED_MASTER_SECRET, _RENEGOTIATION_INFO = int(_E.EXTENDED_MASTER_SECRET), int(_E.RENEGOTIATION_INFO)
+_SESSION_TICKET, _HEARTBEAT = int(_E.SESSION_TICKET), int(_E.HEARTBEAT)
 
 _FOLLOWS_12: dict[int | None, frozenset[int]] = {
     # RFC 5246 section 7.3: what may come after what in the server's flights
@@ -160,11 +164,11 @@ class Observer:
 
     def _read_extensions(self, extensions: messages.Extensions) -> None:
         for kind, value in extensions:
-            if kind == ExtensionType.ALPN:
+            if kind == _ALPN:
                 self.alpn = messages.pull_alpn(value)
-            elif kind == ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP:
+            elif kind == _SCT:
                 self.sct_count = messages.count_scts(value)
-            elif kind == ExtensionType.STATUS_REQUEST and value:  # empty in a ServerHello: the status follows
+            elif kind == _STATUS_REQUEST and value:  # empty in a ServerHello: the status follows
                 self.ocsp_response = messages.pull_certificate_status(value)
 
     def _server_key_exchange(self, body: bytes) -> None:
@@ -225,10 +229,10 @@ class Observer:
             signature_verified=self.signature_verified,
             alpn=self.alpn,
             extensions=tuple(kinds) if hello else None,
-            extended_master_secret=(ExtensionType.EXTENDED_MASTER_SECRET in kinds) if hello else None,
-            secure_renegotiation=(ExtensionType.RENEGOTIATION_INFO in kinds) if hello else None,
-            session_ticket=(self.ticket or ExtensionType.SESSION_TICKET in kinds) if hello else None,
-            heartbeat=(ExtensionType.HEARTBEAT in kinds) if hello else None,
+            extended_master_secret=(_EXTENDED_MASTER_SECRET in kinds) if hello else None,
+            secure_renegotiation=(_RENEGOTIATION_INFO in kinds) if hello else None,
+            session_ticket=(self.ticket or _SESSION_TICKET in kinds) if hello else None,
+            heartbeat=(_HEARTBEAT in kinds) if hello else None,
             compression=hello.compression if hello else None,
             hello_retry=(self.retry is not None) if hello or self.retry else None,
             client_cert_requested=(self.certificate_request is not None) if self.flight_done else None,

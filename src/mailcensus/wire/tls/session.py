@@ -31,6 +31,7 @@ _MAX_RECORD = 2**14
 _HANDSHAKE, _ALERT = int(ContentType.HANDSHAKE), int(ContentType.ALERT)
 _CHANGE_CIPHER_SPEC_TYPE = int(ContentType.CHANGE_CIPHER_SPEC)
 _SERVER_HELLO, _FINISHED = int(HandshakeType.SERVER_HELLO), int(HandshakeType.FINISHED)
+_SERVER_HELLO_DONE = int(HandshakeType.SERVER_HELLO_DONE)
 
 
 class Session:
@@ -214,7 +215,7 @@ class Session:
             self._message_13(kind, message)
         else:
             self._transcript.append(message)
-            if kind == HandshakeType.SERVER_HELLO_DONE:
+            if kind == _SERVER_HELLO_DONE:
                 self._first_flight_12()
 
     def _server_hello(self, message: bytes) -> None:
