@@ -5,7 +5,8 @@
 
 Rounds alternate (ours, baseline, ours, baseline ...), so that both meet the same machine; the ratio is the median of
 those of each pair of rounds, the times are medians of their own. Our dataset is open all the time; a round writes a
-part of it.
+part of it. "floor" and "least" are no census: a bare connection, and the least that Python can do for the same bytes
+(`bench/least_python.py`).
 The bars are those the project has set itself for ours / baseline.
 """
 
@@ -24,6 +25,7 @@ from importlib.metadata import version
 import uvloop
 
 from bench.cpu import Cpu, cpu_per_grab, median_round
+from bench.least_python import first_flight
 from bench.nginx_mail import MailProxy, nginx_mail
 from bench.openssl_client import accept_all_context, grab
 from bench.ours import GrabMany, recorded_grabs
@@ -75,6 +77,8 @@ async def _compare(proxies: dict[str, MailProxy], grabs: int, rounds: int, in_fl
     print(f"{'':24}{'':>10}{'all':>8}{'user':>8}{'kernel':>8}{'ratio':>8}{'bar':>8}")
     floor = await _rounds({"floor": _floor(proxies["TLSv1.2"], in_flight)}, grabs, rounds)
     print(f"{'bare TCP':24}{'floor':>10}{_shown(median_round(floor['floor']))}")
+    least = await _rounds({"least": _least(proxies["TLSv1.2"], in_flight)}, grabs, rounds)
+    print(f"{'TLS 1.2 first flight':24}{'least':>10}{_shown(median_round(least['least']))}")
     met = [await _compare_variant(variant, proxies, grabs, rounds, in_flight) for variant in VARIANTS]
     return 0 if all(met) else 1
 
@@ -112,6 +116,13 @@ async def _rounds(contenders: dict[str, GrabMany], grabs: int, rounds: int) -> d
 def _floor(proxy: MailProxy, in_flight: int) -> GrabMany:
     async def once(address: str) -> None:
         await touch(address, proxy.port)
+
+    return repeated(once, proxy.addresses, in_flight)
+
+
+def _least(proxy: MailProxy, in_flight: int) -> GrabMany:
+    async def once(address: str) -> None:
+        await first_flight(address, proxy.port, EHLO_NAME)
 
     return repeated(once, proxy.addresses, in_flight)
 
