@@ -40,6 +40,7 @@ from mailcensus.cli import (
     run,
     senders,
     upgrade,
+    vantages,
 )
 from mailcensus.cli.talk import LogFormat, TalkHandler, talk_in
 from mailcensus.cli.verbs import Verbs, example
@@ -60,6 +61,9 @@ SENDERS = typer.Typer(
 )
 OUTREACH = typer.Typer(
     help="Say who asks, tell operators what concerns them, and let anybody opt out.", no_args_is_help=True
+)
+VANTAGES = typer.Typer(
+    help="Ask one study from several machines: hand out pieces, join.", no_args_is_help=True
 )
 LAB = typer.Typer(help="Serve a population of mail hosts on loopback; print its truth.", no_args_is_help=True)
 
@@ -113,6 +117,11 @@ OUTREACH.command(
     epilog=example("mailcensus outreach answered study RUN-by-as/as64500 --note 'new keys by Monday'")
 )(outreach.answered)
 OUTREACH.command(epilog=example("mailcensus outreach serve study"))(outreach_serve.serve)
+APP.add_typer(VANTAGES, name="vantages", epilog=example("mailcensus vantages collect study"))
+VANTAGES.command(epilog=example("mailcensus vantages collect study", "mailcensus vantages join"))(
+    vantages.collect
+)
+VANTAGES.command(epilog=example("mailcensus vantages join 127.0.0.1:8786 --name dublin"))(vantages.join)
 APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
 LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
     lab.serve

@@ -29,8 +29,13 @@ async def discover_and_collect(
     run: CurrentRun,
     on_discovery: Callable[[Progress], None],
     on_collection: Callable[[CollectProgress], None],
+    *,
+    dialer: Dialer | None = None,
 ) -> None:
     """Ask who has not been asked yet, and every service of whoever answers; stages that are done stay as they are.
+
+    Args:
+        dialer: the door, where others use it at the same time; one of its own where none is given.
 
     Raises:
         StudyError: as `discover_in_run` and `collect`; what was recorded is on disk.
@@ -45,7 +50,7 @@ async def discover_and_collect(
         arriving.end()
 
     try:
-        async with open_door(study, run) as door, asyncio.TaskGroup() as group:
+        async with open_door(study, run, dialer) as door, asyncio.TaskGroup() as group:
             group.create_task(collect(study, run, on_collection, dialer=door, way=way, arriving=arriving))
             group.create_task(discover(door))
     except BaseExceptionGroup as failures:

@@ -26,7 +26,7 @@ _KEY = np.uint64(0x6D61696C73686172)  # "mailshar": any number will do, but it m
 _IPV4_HOST_BITS = np.uint64(BITS[4] - IPV4_NETWORK_LENGTH)
 _IPV6_NETWORK = 1 << (BITS[6] - IPV6_NETWORK_LENGTH)
 _PIECES = 1 << 18
-_MOST_SHARDS = 1 << 16
+MOST_SHARDS = 1 << 16
 _HALF_WORD = np.uint64(32)
 
 
@@ -45,10 +45,10 @@ class Shard:
             ValueError: it is no such thing.
         """
         number, _, count = text.partition("/")
-        if _is_number(number) and _is_number(count) and 1 <= int(number) <= int(count) <= _MOST_SHARDS:
+        if _is_number(number) and _is_number(count) and 1 <= int(number) <= int(count) <= MOST_SHARDS:
             return cls(int(number), int(count))
         raise ValueError(
-            f'{text!a} is no shard; write "2/8" for the second of eight (at most {_MOST_SHARDS})'
+            f'{text!a} is no shard; write "2/8" for the second of eight (at most {MOST_SHARDS})'
         )
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ class Shard:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_SHARDS))
+    return text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SHARDS))
 
 
 def _cut(pair: Pair, step: int) -> Iterator[Pair]:

@@ -104,6 +104,10 @@ class Dialer:
         """Leave so much of the rate to somebody who asks without the dialer; 0: nothing."""
         self._politeness.set_aside(connections_per_s)
 
+    def keep_to_share(self, share: float) -> None:
+        """Keep to a share of the rate and of the open connections over everything; other machines have the rest."""
+        self._politeness.keep_to_share(share)
+
     @property
     def watches_names(self) -> bool:
         """Whether names that hosts give themselves are of interest to `name_seen`."""

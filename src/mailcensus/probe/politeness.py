@@ -119,7 +119,8 @@ class Politeness:
         as_rate = settings.as_connections_per_s
         self._as_limit = None if as_rate is None else Limit.of(as_rate, settings.in_flight)
         self._as_of = as_of
-        self._root = Gate(Limit.of(settings.connections_per_s, settings.in_flight), None, {}, 0)
+        self._rate_per_s, self._most_open = settings.connections_per_s, settings.in_flight
+        self._root = Gate(Limit.of(self._rate_per_s, self._most_open), None, {}, 0)
         self._addresses: dict[int, Gate] = {}
         self._networks: dict[int, Gate] = {}
         self._systems: dict[int, Gate] = {}
@@ -140,8 +141,18 @@ class Politeness:
 
     def set_aside(self, connections_per_s: float) -> None:
         """From now on let so many fewer start in a second over everything, though at least a hundredth; 0: none."""
-        rate, open_ = self._settings.connections_per_s, self._settings.in_flight
-        self._root.limit = Limit.of(max(rate - connections_per_s, rate / 100), open_)
+        rate = self._rate_per_s
+        self._root.limit = Limit.of(max(rate - connections_per_s, rate / 100), self._most_open)
+
+    def keep_to_share(self, share: float) -> None:
+        """From now on keep to a share of the rate and of the open connections over everything; others have the rest.
+
+        Args:
+            share: more than 0, at most 1. One connection may be open however small it is.
+        """
+        self._rate_per_s = self._settings.connections_per_s * share
+        self._most_open = max(1, int(self._settings.in_flight * share))
+        self._root.limit = Limit.of(self._rate_per_s, self._most_open)
 
     def ask(self, version: int, value: int) -> Ticket:
         """Ask for a turn to connect to an address.

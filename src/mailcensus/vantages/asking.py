@@ -1,0 +1,243 @@
+"""A vantage asks one piece: a study of its own, under a lease, copied to the office while it goes on.
+
+Three things go on at the same time: asking, renewing the lease, and copying. Whatever goes wrong in one ends all
+three, and what was found up to then is on disk here and, but for the last second, at the office. So is every end: a
+vantage that is told to stop, that loses its lease or that is killed leaves a piece as an interruption leaves a run.
+
+The lease is counted here from when its renewal was asked for, at the office from when it was granted, which is later,
+and it ends here a margin earlier. So no clock has to be right, only to go at the right speed. The clock goes on while
+the machine sleeps (CLOCK_BOOTTIME).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mailcensus.dataset.run import CurrentRun, run_file
+from mailcensus.discovery.flow import discover_and_collect
+from mailcensus.discovery.stage import Progress as DiscoveryProgress
+from mailcensus.probe.collector import CollectProgress
+from mailcensus.probe.dialer import Dialer
+from mailcensus.probe.door import open_door
+from mailcensus.study import Settings, Study
+from mailcensus.vantages.leases import LEASE_S, LeaseLost
+from mailcensus.vantages.messages import ASK, DONE, Office, Progress, Start
+from mailcensus.vantages.mirror import Changes, changes
+from mailcensus.vantages.pieces import write_files
+
+RENEW_S = 1.0
+_MARGIN_S = 2.0
+"""So much earlier than at the office a lease ends here."""
+_WAIT_S = 0.5
+
+
+class Stopped(Exception):
+    """The vantage was told to stop."""
+
+
+def now_s() -> float:
+    """A steady clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+async def ask_piece(
+    office: Office,
+    piece: str,
+    vantage: str,
+    *,
+    is_stopping: Callable[[], bool],
+    on_rest: Callable[[], None],
+) -> None:
+    """Ask a piece to its end.
+
+    Args:
+        office: the office.
+        piece: name of the piece.
+        vantage: name of this vantage, which its grabs carry.
+        is_stopping: whether to leave the rest to others.
+        on_rest: called once when nobody is left but those who are asked again after a pause.
+
+    Raises:
+        LeaseLost: somebody else asks it, or the office cannot be reached.
+        Stopped: this vantage is to stop; the piece is somebody else's now.
+        StudyError: this machine cannot go on.
+    """
+    holder = f"{piece} {secrets.token_hex(8)}"
+    while (start := await office.begin(piece, holder, vantage)).todo != ASK:
+        if start.todo == DONE:
+            return
+        if is_stopping():
+            raise Stopped
+        await asyncio.sleep(_WAIT_S)
+    with TemporaryDirectory(prefix="mailcensus-piece-") as directory:
+        study = await _set_up(Path(directory), office, piece, vantage, start)
+        errand = _Errand(office, holder, study, start, is_stopping, on_rest)
+        try:
+            await errand.run()
+        finally:
+            await _unless_unreachable(office.end(holder))
+
+
+class _Errand:
+    """One piece, from the first renewal of its lease to the last."""
+
+    def __init__(
+        self,
+        office: Office,
+        holder: str,
+        study: Study,
+        start: Start,
+        is_stopping: Callable[[], bool],
+        on_rest: Callable[[], None],
+    ) -> None:
+        self._office = office
+        self._holder = holder
+        self._study = study
+        self._unit = start.unit
+        self._is_stopping = is_stopping
+        self._on_rest = on_rest
+        self._copied = set(start.parts)
+        self._discovered: DiscoveryProgress | None = None
+        self._collected: CollectProgress | None = None
+        self._has_rested = False
+        self._door: Dialer | None = None
+        self._granted = asyncio.Event()
+        self._share = 0.0
+        self._kept_to = 0
+        self._exclusions_version = 0
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(self._keep_lease()), group.create_task(self._keep_copying())]
+                await self._granted.wait()
+                await self._ask()
+                beside[1].cancel()
+                await self._copy(is_done=True)
+                beside[0].cancel()
+        except BaseExceptionGroup as failures:
+            await _unless_unreachable(self._copy())
+            raise failures.exceptions[0] from None
+
+    async def _ask(self) -> None:
+        with CurrentRun(self._study.data, datetime.now(UTC)) as run:
+            async with open_door(self._study, run) as door:
+                door.keep_to_share(self._share)
+                self._door = door
+                await discover_and_collect(
+                    self._study, run, self._on_discovery, self._on_collection, dialer=door
+                )
+            self._door = None
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease, follow it, and end everything when it ends."""
+        until_s, told, told_at_s = now_s() + LEASE_S - _MARGIN_S, 0, 0.0
+        while True:
+            asked_at_s = now_s()
+            try:
+                async with asyncio.timeout(max(0.0, until_s - asked_at_s)):
+                    renewed = await self._office.renew(
+                        self._holder, self._kept_to, self._progress, self._exclusions_version
+                    )
+            except OSError:  # TimeoutError is one
+                if now_s() + RENEW_S >= until_s:
+                    raise LeaseLost("the office cannot be reached") from None
+            else:
+                until_s = asked_at_s + LEASE_S - _MARGIN_S
+                if renewed.exclusions is not None:
+                    write_files(self._study.directory, renewed.exclusions)
+                    self._exclusions_version = renewed.exclusions_version
+                if renewed.number != told:
+                    told, told_at_s = renewed.number, now_s()
+                    self._follow(renewed.units)
+                if self._keeps_to_share() and now_s() - told_at_s >= RENEW_S:
+                    self._kept_to = told
+            if self._is_stopping():
+                raise Stopped
+            await asyncio.sleep(RENEW_S)
+            self._look_for_rest()
+
+    def _follow(self, units: int) -> None:
+        self._share = units * self._unit
+        if self._door is not None:
+            self._door.keep_to_share(self._share)
+        if units:
+            self._granted.set()
+
+    def _keeps_to_share(self) -> bool:
+        """Whether no more connections are open than this share allows; those opened before may take a while."""
+        allowed = self._share * self._study.settings.politeness.in_flight
+        return self._door is None or self._door.open <= max(1.0, allowed)
+
+    def _look_for_rest(self) -> None:
+        if self._progress.is_resting and not self._has_rested:
+            self._has_rested = True
+            self._on_rest()
+
+    async def _keep_copying(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                await self._copy()
+            except OSError:  # the lease ends if this goes on
+                continue
+
+    async def _copy(self, *, is_done: bool = False) -> None:
+        new: Changes = await asyncio.to_thread(changes, self._study.data, frozenset(self._copied))
+        await self._office.bring(self._holder, new, is_done=is_done)
+        self._copied = set(new.names)
+
+    def _on_discovery(self, now: DiscoveryProgress) -> None:
+        self._discovered = now
+
+    def _on_collection(self, now: CollectProgress) -> None:
+        self._collected = now
+
+    @property
+    def _progress(self) -> Progress:
+        swept, asked = self._discovered, self._collected
+        progress = Progress()
+        if swept is not None:
+            progress = replace(
+                progress, addresses=swept.total, addresses_done=swept.done, answered=swept.hits
+            )
+        if asked is not None:
+            progress = replace(
+                progress,
+                hosts=asked.hosts,
+                hosts_done=asked.hosts_done,
+                grabs=asked.grabs,
+                ok=asked.ok,
+                waiting=asked.waiting,
+            )
+        return progress
+
+
+async def _unless_unreachable(call: Awaitable[None]) -> None:
+    """A last word to the office; it finds out by itself where that does not arrive."""
+    with suppress(OSError, LeaseLost):
+        await call
+
+
+async def _set_up(directory: Path, office: Office, piece: str, vantage: str, start: Start) -> Study:
+    """The study that a piece is, with what earlier vantages have found of it."""
+    settings = Settings.model_validate_json(start.settings_json)
+    named = settings.study.model_copy(update={"vantage": vantage})
+    study = Study(directory, settings.model_copy(update={"study": named}))
+    write_files(directory, start.files)
+    study.data.mkdir()
+    for part in start.parts:
+        (study.data / part).parent.mkdir(exist_ok=True)
+        (study.data / part).write_bytes(await office.fetch(piece, part))
+    if not run_file(study.data).exists():
+        run_file(study.data).write_text(json.dumps({"run_id": start.run_id, "stages": {}}))
+    return study

@@ -1,0 +1,101 @@
+"""Discovery and collection of a study's run by several vantages: the stage, from its begin to its rows of `runs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mailcensus.dataset.pending import grab_counts
+from mailcensus.dataset.run import CurrentRun, StageState, stage_row
+from mailcensus.dataset.seen import hits_of
+from mailcensus.discovery.resumable import STAGE as DISCOVER
+from mailcensus.population import load_population
+from mailcensus.probe.collect import STAGE as COLLECT
+from mailcensus.probe.door import open_door
+from mailcensus.study import Study, StudyError
+from mailcensus.vantages.cluster import hold_office
+from mailcensus.vantages.leases import Leases, units_of
+from mailcensus.vantages.office import StudyOffice
+from mailcensus.vantages.opt_outs import OptOuts
+from mailcensus.vantages.pieces import pieces_of
+from mailcensus.vantages.places import Place, Tls
+
+
+async def collect_by_vantages(
+    study: Study,
+    run: CurrentRun,
+    place: Place,
+    tls: Tls | None,
+    *,
+    pieces: int,
+    most_at_once: int,
+    on_open: Callable[[str], None],
+    on_progress: Callable[[StudyOffice], None],
+) -> None:
+    """Have vantages discover and collect what is left; they may come and go.
+
+    Args:
+        pieces: into how many to cut the population; the same from the begin of a run to its end.
+        most_at_once: vantages that ask at the same time.
+
+    Raises:
+        StudyError: the population is bad or another one than before, one machine has begun this run alone, or
+            nothing can be written.
+    """
+    population = load_population(study)
+    order = f"{population.order.identity} in {pieces} pieces"
+    for stage in (DISCOVER, COLLECT):
+        if run.begin(stage, datetime.now(UTC), order).order != order:
+            raise StudyError(
+                f"{study.directory}: run {run.run_id} began otherwise: by one vantage, in another number of pieces, "
+                f"or with another population; go on as it began, or remove {study.data / 'run.json'} to begin a new run"
+            )
+    async with open_door(study, run) as door:
+        # Nobody is asked from here. The books say whom the exclusions cover; vantages, whom they stopped.
+        door.exclusions.count_in(population.everyone)
+        exclusions = door.exclusions
+    office = StudyOffice(
+        study,
+        run.run_id,
+        pieces_of(population, pieces),
+        Leases(units_of(study.settings.politeness), most_at_once),
+        OptOuts(exclusions, population.everyone),
+        most_at_once,
+    )
+    await office.open()
+    if office.left:
+        await hold_office(office, place, tls, on_open=on_open, on_progress=on_progress)
+    await office.close()
+    _finish(study, run, office, population.prefixes.count if population.order.is_sample else None)
+
+
+def _finish(study: Study, run: CurrentRun, office: StudyOffice, sampled_from: int | None) -> None:
+    came = office.gathered.values()
+    vantage = ", ".join(sorted({name for one in came for name in one.vantages}))
+    hits = {(ip, port) for ip, port, canary in hits_of(run.data, run.run_id) if not canary}
+    swept = stage_row(
+        run,
+        DISCOVER,
+        study.settings,
+        asked=sum(one.asked for one in came),
+        answered=len(hits),
+        excluded=sum(one.excluded for one in came),
+    )
+    run.finish(replace(swept, vantage=vantage, sampled_from=sampled_from))
+    counts = grab_counts(run.data, run.run_id)
+    grabbed = stage_row(
+        run,
+        COLLECT,
+        study.settings,
+        asked=counts.grabs,
+        answered=counts.ok,
+        excluded=counts.excluded,
+        hello_profile=study.settings.collect.hello_profile,
+    )
+    run.finish(replace(grabbed, vantage=vantage))
+
+
+def is_collected(run: CurrentRun) -> bool:
+    """Whether there is nothing left to ask."""
+    return all(run.stage(stage).state is StageState.DONE for stage in (DISCOVER, COLLECT))

@@ -1,0 +1,151 @@
+"""The office: what it answers to vantages, and what it keeps of every piece.
+
+A piece is in one of three states: waiting or being asked (its directory holds what vantages have brought of it), or
+gathered (the study's dataset holds it). All of it is on disk, so an office that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailcensus.study import Study
+from mailcensus.vantages.asking import now_s
+from mailcensus.vantages.gathering import Gathered, Gatherer, gathered_of
+from mailcensus.vantages.leases import LeaseLost, Leases, share_of_unit
+from mailcensus.vantages.messages import ASK, DONE, WAIT, Progress, Renewed, Start
+from mailcensus.vantages.mirror import RUN, Changes, parts_of, store
+from mailcensus.vantages.opt_outs import OptOuts
+from mailcensus.vantages.pieces import Piece, files_of, settings_of
+
+
+@dataclass(slots=True)
+class _Errand:
+    """One vantage with one piece."""
+
+    piece: str
+    vantage: str
+    progress: Progress = field(default_factory=Progress)
+
+
+class StudyOffice:
+    """Hands out the pieces of one study. Belongs to the running event loop."""
+
+    def __init__(
+        self,
+        study: Study,
+        run_id: str,
+        pieces: tuple[Piece, ...],
+        leases: Leases,
+        opt_outs: OptOuts,
+        most_at_once: int,
+    ) -> None:
+        self._study = study
+        self._run_id = run_id
+        self._pieces = {piece.name: piece for piece in pieces}
+        self._leases = leases
+        self._opt_outs = opt_outs
+        self._most_at_once = most_at_once
+        self._gatherer = Gatherer(study.data)
+        self._writing = asyncio.Lock()
+        self._errands: dict[str, _Errand] = {}
+        self._progress: dict[str, Progress] = {}
+        self.gathered: dict[str, Gathered] = {}
+        """By piece, what came of those that are in the dataset."""
+
+    async def open(self) -> None:
+        """Take up what an earlier office left."""
+        for name in self._pieces:
+            if gathered_of(self._directory(name)) is not None:
+                self.gathered[name] = await self._gather(name)
+
+    @property
+    def left(self) -> list[str]:
+        """Pieces that are not in the dataset."""
+        return [name for name in self._pieces if name not in self.gathered]
+
+    @property
+    def asking(self) -> list[str]:
+        """Vantages that have a lease."""
+        now = now_s()
+        return sorted(
+            {errand.vantage for name, errand in self._errands.items() if self._leases.holds(name, now)}
+        )
+
+    def progress(self) -> Progress:
+        """How far all pieces together are, as vantages told it since this office opened."""
+        told = self._progress.values()
+        return Progress(
+            **{name: sum(getattr(one, name) for one in told) for name in Progress.__dataclass_fields__}
+        )
+
+    async def begin(self, piece: str, holder: str, vantage: str) -> Start:
+        if piece in self.gathered:
+            return Start(DONE)
+        now = now_s()
+        if any(
+            errand.piece == piece and self._leases.holds(name, now) for name, errand in self._errands.items()
+        ):
+            return Start(WAIT)
+        self._leases.begin(holder, now)
+        self._errands = {
+            name: errand for name, errand in self._errands.items() if self._leases.holds(name, now)
+        }
+        self._errands[holder] = _Errand(piece, vantage)
+        data = self._data(piece)
+        names = parts_of(data)
+        return Start(
+            ASK,
+            run_id=self._run_id,
+            unit=share_of_unit(self._study.settings.politeness),
+            settings_json=self._settings(self._pieces[piece]),
+            files=files_of(self._pieces[piece], self._opt_outs.files),
+            parts=(*names, RUN) if (data / RUN).exists() else tuple(names),
+        )
+
+    async def fetch(self, piece: str, part: str) -> bytes:
+        data = self._data(piece)
+        if part != RUN and part not in parts_of(data):
+            raise LeaseLost(f"{piece}: no part {part!a}")
+        return await asyncio.to_thread((data / part).read_bytes)
+
+    async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
+        lease = self._leases.renew(holder, now_s(), kept_to=kept_to, resting=progress.is_resting)
+        errand = self._errands[holder]
+        errand.progress = self._progress[errand.piece] = progress
+        self._opt_outs.look_again()
+        is_new = self._opt_outs.version != exclusions_version
+        return Renewed(
+            lease.number, lease.units, self._opt_outs.version, self._opt_outs.files if is_new else None
+        )
+
+    async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
+        async with self._writing:
+            if not self._leases.holds(holder, now_s()):
+                raise LeaseLost(holder)
+            piece = self._errands[holder].piece
+            await asyncio.to_thread(store, self._data(piece), new)
+        if is_done:
+            self.gathered[piece] = await self._gather(piece)
+
+    async def end(self, holder: str) -> None:
+        self._leases.end(holder)
+
+    async def close(self) -> None:
+        """Merge parts, once all is gathered."""
+        await asyncio.to_thread(self._gatherer.compact)
+
+    async def _gather(self, piece: str) -> Gathered:
+        async with self._writing:
+            return await asyncio.to_thread(self._gatherer.gather, self._directory(piece))
+
+    def _settings(self, piece: Piece) -> str:
+        names = list(self._opt_outs.files)
+        return settings_of(self._study, piece, names, self._most_at_once).model_dump_json()
+
+    def _directory(self, piece: str) -> Path:
+        return self._study.directory / "vantages" / piece
+
+    def _data(self, piece: str) -> Path:
+        return self._directory(piece) / "data"

@@ -1,0 +1,121 @@
+"""Pieces of a study: a shard of its population each, with all that a vantage needs to ask it.
+
+Whoever has a piece needs no database, no list and no other file of the study: whom to ask stands in it as prefixes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mailcensus.discovery.responders import canaries_of
+from mailcensus.population import Population, PrefixSet
+from mailcensus.population.shard import Shard
+from mailcensus.study import Settings, Study, StudyError
+from mailcensus.study.sections import DomainsSection, FollowupsSection, NoiseSection, PopulationSection
+
+_PREFIXES = "prefixes.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A shard of a population."""
+
+    name: str
+    everyone: PrefixSet
+    """Its addresses before exclusions: those that have positions in its order."""
+    sample: int | None
+    """How many of them are asked; None: all."""
+
+
+def pieces_of(population: Population, count: int) -> tuple[Piece, ...]:
+    """The pieces of a population that have anybody in them; the same ones every time.
+
+    Args:
+        count: into how many to cut; small populations fall into fewer.
+    """
+    shards = [(number, Shard(number, count).of(population.everyone)) for number in range(1, count + 1)]
+    share = population.order.positions / population.everyone.count if population.order.is_sample else None
+    return tuple(
+        Piece(
+            f"{number:05}",
+            everyone,
+            None if share is None else max(1, round(share * everyone.count)),
+        )
+        for number, everyone in shards
+        if everyone.count
+    )
+
+
+def check_study(study: Study) -> None:
+    """Refuse what several vantages cannot do without talking to each other, or cannot do at all.
+
+    Raises:
+        StudyError: the study wants such a thing.
+    """
+    settings, path = study.settings, study.directory / "study.toml"
+    if settings.discovery.engine != "connect":
+        raise StudyError(
+            f'{path}: discovery.engine: packet engines do not share a rate; write "connect", or use one vantage'
+        )
+    if settings.politeness.as_connections_per_s is not None:
+        raise StudyError(
+            f"{path}: politeness.as_connections_per_s: several vantages cannot keep a limit for systems, whose "
+            "networks are in several pieces; take it out, or use one vantage"
+        )
+    if settings.domains.list is not None:
+        raise StudyError(
+            f"{path}: domains.list: servers of domains are asked by name from one vantage only; use: mailcensus run"
+        )
+
+
+def settings_of(study: Study, piece: Piece, exclusion_files: Sequence[str], most_at_once: int) -> Settings:
+    """The settings of the study that a piece is to its vantage.
+
+    The limits are the whole study's: the lease says which share of them holds. A canary is asked by every vantage, so
+    each lets it rest longer.
+    """
+    settings = study.settings
+    canaries = tuple(str(responder) for responder in canaries_of(study))
+    rest_s = settings.canaries.rest_s * most_at_once
+    population = PopulationSection(
+        prefixes=Path(_PREFIXES),
+        sample=piece.sample,
+        seed=settings.population.seed,
+        exclusions=tuple(Path(name) for name in exclusion_files),
+    )
+    return settings.model_copy(
+        update={
+            "population": population,
+            "canaries": settings.canaries.model_copy(
+                update={"hosts": canaries, "file": None, "rest_s": rest_s}
+            ),
+            "domains": DomainsSection(),
+            "followups": FollowupsSection(),
+            "noise": NoiseSection(),
+        }
+    )
+
+
+def files_of(piece: Piece, exclusions: Mapping[str, str]) -> dict[str, str]:
+    """The files of that study, by their path in its directory."""
+    prefixes = "".join(f"{prefix}\n" for prefix, _ in piece.everyone.blocks())
+    return {_PREFIXES: prefixes, **exclusions}
+
+
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    """Put such files into a directory; a reader sees the old content of one or the new.
+
+    Raises:
+        ValueError: a path leads out of the directory.
+        OSError: one cannot be written.
+    """
+    for name, text in files.items():
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ValueError(f"not a path in a study: {name!a}")
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
