@@ -233,6 +233,23 @@ def test_an_import_that_was_killed_goes_on_without_a_row_lost_or_doubled(
     assert set(table["run_id"].to_pylist()) == {imported.run_id}
 
 
+@pytest.mark.parametrize(("bytes_a_part", "parts"), [(1, 100), (1 << 30, 1)])
+def test_a_big_import_is_written_once_and_a_small_one_is_merged_with_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_a_part: int, parts: int
+) -> None:
+    study, path = study_in(tmp_path), tmp_path / "grabs.jsonl"
+    path.write_text("".join(json.dumps({**SMTP, "ip": f"192.0.2.{n}"}) + "\n" for n in range(100)))
+    monkeypatch.setattr("mailcensus.dataset.imports.importing._GRAB_BYTES_A_PART", bytes_a_part)
+    monkeypatch.setattr("mailcensus.dataset.imports.pieces.PIECE_BYTES", 1)
+    assert import_file(study, "zgrab2", path).grabs == 100
+    assert len(list((study.data / "grabs").glob("*.parquet"))) == parts
+    path.write_text(json.dumps(SMTP) + "\n")
+    monkeypatch.undo()
+    import_file(study, "zgrab2", path)
+    assert len(list((study.data / "grabs").glob("*.parquet"))) == 1
+    assert Dataset(study.data).table("grabs").count().to_pyarrow().as_py() == 101
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text("what\nis\nthis\n")

@@ -47,7 +47,9 @@ from mailcensus.study import Study, StudyError
 FORMATS = ("zmap", "masscan", "nmap", "zgrab2", "censys", "goscanner", "farrell")
 
 _ROWS_A_PART = 50_000
-_GRABS_A_PART = 10_000
+_GRABS_A_PART = 100_000
+_GRAB_BYTES_A_PART = 64 << 20
+"""Arrow bytes that wait for a part. Parts of this size are not merged any further: that would write all rows twice."""
 _PROGRESS_ROWS = 2_000
 _FOR_SEVERAL_BYTES = 32 << 20
 """A smaller file is read before other processes would have begun."""
@@ -133,6 +135,8 @@ class _Intake:
         self._recorder = Recorder(study.data)  # of certificates and keys
         self._grab_parts = PartWriter(study.data, "grabs", Grab)
         self._grabs: list[pa.Table] = []
+        self._grab_rows = self._grab_bytes = 0
+        self._has_full_parts = False
         self._workers = workers
         self._grabs_on_disk = sum(1 for _ in values_of(study.data / "grabs", "ip", imported.run_id))
         self._rejects = Rejects(imported.rejects)
@@ -149,7 +153,8 @@ class _Intake:
         self._recorder.close()
         if kind is None:
             self._hit_parts.compact()
-            self._grab_parts.compact()
+            if not self._has_full_parts:
+                self._grab_parts.compact()
             self._recorder.compact()
 
     def take_all(self, on_progress: Callable[[Imported, float], None]) -> None:
@@ -216,12 +221,16 @@ class _Intake:
         if new.num_rows:
             self._recorder.add_shown(batch.certificates, batch.keys)
             self._grabs.append(new)
-        if sum(table.num_rows for table in self._grabs) >= _GRABS_A_PART:
+        self._grab_rows += new.num_rows
+        self._grab_bytes += new.nbytes
+        if self._grab_rows >= _GRABS_A_PART or self._grab_bytes >= _GRAB_BYTES_A_PART:
+            self._has_full_parts = True
             self._write_grabs()
 
     def _write_grabs(self) -> None:
         """Certificates and keys first: what grabs name is there."""
         waiting, self._grabs = self._grabs, []
+        self._grab_rows = self._grab_bytes = 0
         self._recorder.flush()
         if waiting:
             self._grab_parts.write_table(pa.concat_tables(waiting))
