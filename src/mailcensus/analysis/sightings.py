@@ -11,7 +11,6 @@ along for every row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import ibis
@@ -22,8 +21,7 @@ from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.model import Outcome
 
 _ASKED = ("ip", "service", "attempt")
-
-_Numbered = Callable[[ibis.Table, ibis.Table, str, str], ibis.Table]
+_NAMES = ("spki_sha256", "certificate_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ def gather_shown(
     )
     keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
     if not (collide(keys.spki_sha256) or collide(certificates.certificate_sha256)):
-        answers = _answers(dataset, _placed(asked, hosts, services, later), keys, certificates, _by_hash)
+        rows = _placed(_hashed(asked), hosts, services, later)
+        answers = _answers(dataset, rows, _hashed(keys), _hashed(certificates))
         if not _any_unlisted(answers):
             return Shown(keys, certificates, answers)
     return _whole_names(dataset, asked, hosts, services, later)
@@ -128,36 +127,34 @@ def _whole_names(
     certificates = number_certificates(dataset.table("certificates"), _names(asked, "certificate_sha256"))
     keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
     rows = _placed(asked, hosts, services, later)
-    return Shown(keys, certificates, _answers(dataset, rows, keys, certificates, _by_name))
+    return Shown(keys, certificates, _answers(dataset, rows, keys, certificates))
 
 
 def _names(asked: ibis.Table, name: str) -> ibis.Table:
     return asked.filter(asked[name].notnull()).select(name).distinct()
 
 
-def _answers(
-    dataset: Dataset, rows: ibis.Table, keys: ibis.Table, certificates: ibis.Table, numbered: _Numbered
-) -> ibis.Table:
-    rows = numbered(rows, keys, "spki_sha256", "key")
-    rows = numbered(rows, certificates, "certificate_sha256", "certificate")
+def _hashed(rows: ibis.Table) -> ibis.Table:
+    """Hashes in place of names, before rows are joined to anything: long texts are costly to carry."""
+    hashes = {
+        name: ibis.ifelse(rows[name].notnull(), name_hash(rows[name]), None)  # the hash of null is a number
+        for name in _NAMES
+        if name in rows.columns
+    }
+    return rows.mutate(**hashes)
+
+
+def _answers(dataset: Dataset, rows: ibis.Table, keys: ibis.Table, certificates: ibis.Table) -> ibis.Table:
+    """Numbers in place of names, or of hashes of names, whichever all three tables have."""
+    rows = _numbered(rows, keys, "spki_sha256", "key")
+    rows = _numbered(rows, certificates, "certificate_sha256", "certificate")
     with dataset.joined_as_written():
         return dataset.put("answers", rows)
 
 
-def _by_name(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
+def _numbered(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
     """Rows with a number in place of a name: null stays null, UNLISTED where there is no such name."""
     rows = rows.left_join(names.select(name, number), name).drop(f"{name}_right")
-    return _known(rows, name, number)
-
-
-def _by_hash(rows: ibis.Table, names: ibis.Table, name: str, number: str) -> ibis.Table:
-    """The same by the hashes of names, no two of which are equal in `names`."""
-    hashes = names.select(number, name_hash=name_hash(names[name]))
-    rows = rows.left_join(hashes, name_hash(rows[name]) == hashes.name_hash).drop("name_hash")
-    return _known(rows, name, number)
-
-
-def _known(rows: ibis.Table, name: str, number: str) -> ibis.Table:
     known = ibis.cases((rows[name].isnull(), None), (rows[number].isnull(), UNLISTED), else_=rows[number])
     return rows.mutate(**{number: known.cast("int32")}).drop(name)
 
