@@ -20,7 +20,7 @@ SERIOUS = frozenset({"serious", "critical"})
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_hostile_study(tmp_path_factory.mktemp("hostile"))
+    return write_hostile_study(tmp_path_factory.mktemp("hostile"))[0]
 
 
 @pytest.fixture(scope="module")

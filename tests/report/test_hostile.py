@@ -7,21 +7,39 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from hostile_text import HOSTILE
 from mailcensus.report.latex import latex_text
 from mailcensus.wire.visible import is_hidden
-from report.hostile import HOSTILE, write_hostile_study
+from report.hostile import write_hostile_study
 
 pytestmark = pytest.mark.slow
 
+ANALYSED = (
+    *("software", "auth_mechanisms", "cluster_words", "mail_providers", "shared_fate"),
+    *(
+        "server_locations",
+        "passive_auth_mechanisms",
+        "passive_sources",
+        "client_offers",
+        "sender_matrix",
+        "sender_reports",
+    ),
+)
 _ALLOWED = frozenset("\n\r\t ")
 _COMMANDS = re.compile(r"\\(?:input|write|immediate|end\{document)")
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     return write_hostile_study(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def report(written: tuple[Path, set[str]]) -> Path:
+    return written[0]
 
 
 class _Elements(HTMLParser):
@@ -45,6 +63,14 @@ class _Elements(HTMLParser):
 
 def hidden(text: str) -> set[str]:
     return {repr(character) for character in set(text) if is_hidden(character) and character not in _ALLOWED}
+
+
+@pytest.mark.parametrize("name", ANALYSED)
+def test_text_of_strangers_comes_through_the_analysis(written: tuple[Path, set[str]], name: str) -> None:
+    report, made = written
+    assert name in made
+    table = pq.read_table(report / "tables" / f"{name}.parquet")
+    assert "onerror" in str(table.to_pylist()).lower()
 
 
 def test_no_page_has_an_element_of_a_stranger(report: Path) -> None:

@@ -105,7 +105,11 @@ def _view(
 def _key_cells(
     i: int, key: SharedKey, hosts: int, evidence: KeyEvidence | None, notes: Mapping[str, CertificateNote]
 ) -> list[Markup]:
-    prints = [Markup("<li>{}</li>").format(p) for p in sorted(evidence.ssh_fingerprints)] if evidence else []
+    prints = (
+        [Markup("<li>{}</li>").format(visible_html(p)) for p in sorted(evidence.ssh_fingerprints)]
+        if evidence
+        else []
+    )
     certificates = sorted(evidence.certificates) if evidence else []
     prints += [
         _certificate_item(sha256, notes.get(sha256)) for sha256 in certificates[:_CERTIFICATES_LISTED_MAX]
@@ -116,21 +120,21 @@ def _key_cells(
     serious = Markup(' <span class="tag serious">SSH and TLS</span>') if key.via == "both" else ""
     return [
         Markup('<td data-sort="{}"><b>K{}</b>{}</td>').format(i + 1, i + 1, serious),
-        Markup("<td>{}</td>").format(key.kind),
+        Markup("<td>{}</td>").format(visible_html(key.kind)),
         Markup('<td class="number" data-sort="{}">{}</td>').format(hosts, f"{hosts:,}"),
         Markup("<td>{}</td>").format(", ".join(key.services)),
         Markup('<td>{} <span class="quiet">{}</span></td>').format(key.reading.title, key.reading.sureness),
-        Markup('<td class="hash whole">{}</td>').format(key.spki_sha256),
+        Markup('<td class="hash whole">{}</td>').format(visible_html(key.spki_sha256)),
         Markup('<td class="hash whole"><ul>{}</ul></td>').format(Markup("").join(prints)),
     ]
 
 
 def _certificate_item(sha256: str, note: CertificateNote | None) -> Markup:
     if note is None:
-        return Markup("<li>{}</li>").format(sha256)
+        return Markup("<li>{}</li>").format(visible_html(sha256))
     names = visible_html(listed(note.names[:3]) or "no name")
     until = f", until {note.not_after:%Y-%m-%d}" if note.not_after else ""
-    return Markup('<li>{} <span class="quiet">{}{}</span></li>').format(sha256, names, until)
+    return Markup('<li>{} <span class="quiet">{}{}</span></li>').format(visible_html(sha256), names, until)
 
 
 def _host_cells(ip: str, host: HostEvidence | None, place: Place, label: Mapping[str, str]) -> list[Markup]:
@@ -160,7 +164,7 @@ def _service_item(service: ServiceEvidence, label: Mapping[str, str]) -> Markup:
     ended = "" if service.outcome == "ok" else service.outcome.replace("_", " ")
     facts = " · ".join(part for part in (ended, service.tls_version) if part)
     named = f"<b>{escape(service.service)}</b>&nbsp;{service.port}{shows}"
-    return Markup(f'<li>{named} <span class="quiet">{escape(facts)}</span> {said}</li>')
+    return Markup(f'<li>{named} <span class="quiet">{visible_html(facts)}</span> {said}</li>')
 
 
 def _key_record(
