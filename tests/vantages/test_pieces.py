@@ -1,0 +1,87 @@
+"""Pieces are disjoint, together the whole, and need nothing but themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailcensus.population import Population, PrefixSet, load_population
+from mailcensus.study import Settings, Study, StudyError
+from mailcensus.vantages.pieces import check_study, files_of, pieces_of, settings_of, write_files
+
+PREFIXES = ("198.18.0.0/20", "10.1.2.128/25", "2001:db8:1::/126")
+
+
+def study(directory: Path, **sections: object) -> Study:
+    (directory / "prefixes.txt").write_text("".join(f"{prefix}\n" for prefix in PREFIXES))
+    (directory / "out.txt").write_text("198.18.1.0/24\n")
+    told = {
+        "study": {"allow_special": True},
+        "population": {"prefixes": "prefixes.txt", "exclusions": ["out.txt"]},
+    }
+    return Study(directory, Settings.model_validate({**told, **sections}))
+
+
+def population_of_piece(directory: Path, whole: Study, name: str, **exclusions: str) -> Population:
+    (piece,) = [piece for piece in pieces_of(load_population(whole), 5) if piece.name == name]
+    settings = settings_of(whole, piece, list(exclusions), 8)
+    write_files(directory, files_of(piece, exclusions))
+    return load_population(Study(directory, settings))
+
+
+def test_pieces_are_disjoint_whole_networks_and_everybody_is_in_one(tmp_path: Path) -> None:
+    population = load_population(study(tmp_path))
+    together = PrefixSet()
+    for piece in pieces_of(population, 5):
+        assert together.intersect(piece.everyone).count == 0
+        together = together.union(piece.everyone)
+    assert together == population.everyone
+
+
+def test_a_vantage_asks_of_its_piece_what_the_study_would_have_asked(tmp_path: Path) -> None:
+    whole = study(tmp_path)
+    asked: set[str] = set()
+    for piece in pieces_of(load_population(whole), 5):
+        directory = tmp_path / piece.name
+        asked |= set(
+            population_of_piece(
+                directory, whole, piece.name, **{"exclusions/out.txt": "198.18.1.0/24\n"}
+            ).addresses()
+        )
+    assert asked == set(load_population(whole).addresses())
+
+
+def test_a_sample_is_drawn_from_each_piece(tmp_path: Path) -> None:
+    told = {"prefixes": "prefixes.txt", "sample": "10%"}
+    pieces = pieces_of(load_population(study(tmp_path, population=told)), 5)
+    for piece in pieces:
+        assert piece.sample == max(1, round(piece.everyone.count * 0.1))
+
+
+def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> None:
+    whole = study(tmp_path, canaries={"hosts": ["198.18.0.1"], "rest_s": 5.0})
+    (piece, *_) = pieces_of(load_population(whole), 5)
+    canaries = settings_of(whole, piece, [], 8).canaries
+    assert (canaries.hosts, canaries.rest_s) == (("198.18.0.1:25",), 40.0)
+
+
+@pytest.mark.parametrize(
+    ("sections", "named"),
+    [
+        ({"discovery": {"engine": "zmap"}}, "discovery.engine"),
+        ({"politeness": {"as_connections_per_s": 5}}, "politeness.as_connections_per_s"),
+        ({"domains": {"list": "domains.csv"}}, "domains.list"),
+    ],
+)
+def test_what_several_vantages_cannot_do_is_refused(
+    tmp_path: Path, sections: dict[str, object], named: str
+) -> None:
+    with pytest.raises(StudyError, match=named):
+        check_study(study(tmp_path, **sections))
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x"])
+def test_no_file_is_written_outside_the_pieces_directory(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="not a path in a study"):
+        write_files(tmp_path, {name: ""})
