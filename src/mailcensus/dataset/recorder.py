@@ -7,16 +7,13 @@ it is asked again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from mailcensus.dataset.parts import PartWriter
-from mailcensus.dataset.seen import values_of
-from mailcensus.model import Certificate, Enumeration, Followup, Grab, Key, Observation
-from mailcensus.wire.certificates import certificate_spki, parse_certificate
-from mailcensus.wire.keys import describe_key
+from mailcensus.dataset.shown import Shown
+from mailcensus.model import Enumeration, Followup, Grab, Observation
 
 FLUSH_ROWS = 2_000
 FLUSH_DER_BYTES = 32 << 20
@@ -34,17 +31,11 @@ class Recorder:
         self._grab_parts = PartWriter(data, "grabs", Grab)
         self._followup_parts = PartWriter(data, "followups", Followup)
         self._enumeration_parts = PartWriter(data, "enumerations", Enumeration)
-        self._certificate_parts = PartWriter(data, "certificates", Certificate)
-        self._key_parts = PartWriter(data, "keys", Key)
-        self._seen_certificates = {bytes.fromhex(name) for name in values_of(data / "certificates", "sha256")}
-        self._seen_keys = {bytes.fromhex(name) for name in values_of(data / "keys", "spki_sha256")}
+        self._shown = Shown(data)
         self._flush_rows = flush_rows
         self._grabs: list[Grab] = []
         self._followups: list[Followup] = []
         self._enumerations: list[Enumeration] = []
-        self._certificates: list[Certificate] = []
-        self._keys: list[Key] = []
-        self._der_bytes = 0
         self._compactor = ThreadPoolExecutor(1, thread_name_prefix="compact")
         self._compaction: Future[None] | None = None
         self.recorded = 0
@@ -69,20 +60,15 @@ class Recorder:
 
     def add_shown(self, certificates: Iterable[bytes], keys: Iterable[bytes]) -> None:
         """Take certificates (DER) and keys (canonical SubjectPublicKeyInfo) that no grab shows; as `add`."""
-        for der in certificates:
-            self._add_certificate(der)
-        for spki in keys:
-            self._add_key(spki)
-        if self._der_bytes >= FLUSH_DER_BYTES:
+        self._shown.add(certificates, keys)
+        if self._shown.der_bytes >= FLUSH_DER_BYTES:
             self.flush()
 
     def _take(self, observation: Observation) -> None:
         self.recorded += 1
-        for der in observation.certificates:
-            self._add_certificate(der)
-        for spki in observation.keys:
-            self._add_key(spki)
-        if len(self._grabs) + len(self._followups) >= self._flush_rows or self._der_bytes >= FLUSH_DER_BYTES:
+        self._shown.add(observation.certificates, observation.keys)
+        waiting = len(self._grabs) + len(self._followups)
+        if waiting >= self._flush_rows or self._shown.der_bytes >= FLUSH_DER_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -91,10 +77,7 @@ class Recorder:
         Raises:
             StudyError: a part could not be written.
         """
-        self._key_parts.write(self._keys)
-        self._keys = []
-        self._certificate_parts.write(self._certificates)
-        self._certificates, self._der_bytes = [], 0
+        self._shown.flush()
         self._grab_parts.write(self._grabs)
         self._grabs = []
         self._followup_parts.write(self._followups)
@@ -121,23 +104,6 @@ class Recorder:
         for parts in self._tables():
             parts.compact()
 
-    def _add_certificate(self, der: bytes) -> None:
-        name = hashlib.sha256(der).digest()
-        if name in self._seen_certificates:
-            return
-        self._seen_certificates.add(name)
-        self._certificates.append(parse_certificate(der))
-        self._der_bytes += len(der)
-        spki = certificate_spki(der)
-        if spki is not None:
-            self._add_key(spki)
-
-    def _add_key(self, spki: bytes) -> None:
-        name = hashlib.sha256(spki).digest()
-        if name not in self._seen_keys:
-            self._seen_keys.add(name)
-            self._keys.append(describe_key(spki))
-
     def _compact_behind(self) -> None:
         """Merge full tiers in a thread: the big ones take seconds, which no deadline of a grab should wait for."""
         if self._compaction is not None:
@@ -152,8 +118,7 @@ class Recorder:
 
     def _tables(self) -> tuple[PartWriter, ...]:
         return (
-            self._key_parts,
-            self._certificate_parts,
+            *self._shown.parts,
             self._grab_parts,
             self._followup_parts,
             self._enumeration_parts,

@@ -39,8 +39,9 @@ from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_
 from mailcensus.dataset.imports.zmap import read_zmap
 from mailcensus.dataset.lock import WriterLock
 from mailcensus.dataset.parts import PartWriter
-from mailcensus.dataset.recorder import Recorder
+from mailcensus.dataset.recorder import FLUSH_DER_BYTES
 from mailcensus.dataset.seen import hits_of, values_of
+from mailcensus.dataset.shown import Shown
 from mailcensus.model import Grab, Hit, Observation, Run
 from mailcensus.study import Study, StudyError
 
@@ -132,7 +133,7 @@ class _Intake:
         self._hit_parts = PartWriter(study.data, "hits", Hit)
         self._seen = {(ip, port) for ip, port, *_ in hits_of(study.data, imported.run_id)}
         self._waiting: list[Hit] = []
-        self._recorder = Recorder(study.data)  # of certificates and keys
+        self._shown = Shown(study.data)
         self._grab_parts = PartWriter(study.data, "grabs", Grab)
         self._grabs: list[pa.Table] = []
         self._grab_rows = self._grab_bytes = 0
@@ -150,12 +151,11 @@ class _Intake:
         self._rejects.__exit__(kind, error, where)
         self._write_hits()
         self._write_grabs()
-        self._recorder.close()
         if kind is None:
-            self._hit_parts.compact()
+            for parts in (self._hit_parts, *self._shown.parts):
+                parts.compact()
             if not self._has_full_parts:
                 self._grab_parts.compact()
-            self._recorder.compact()
 
     def take_all(self, on_progress: Callable[[Imported, float], None]) -> None:
         """Read the file to its end."""
@@ -219,19 +219,21 @@ class _Intake:
             self._keep_aside(reject)
         new = batch.grabs.slice(min(count, max(0, self._grabs_on_disk - before)))
         if new.num_rows:
-            self._recorder.add_shown(batch.certificates, batch.keys)
+            self._shown.add(batch.certificates, batch.keys)
             self._grabs.append(new)
         self._grab_rows += new.num_rows
         self._grab_bytes += new.nbytes
         if self._grab_rows >= _GRABS_A_PART or self._grab_bytes >= _GRAB_BYTES_A_PART:
             self._has_full_parts = True
             self._write_grabs()
+        elif self._shown.der_bytes >= FLUSH_DER_BYTES:
+            self._shown.flush()
 
     def _write_grabs(self) -> None:
         """Certificates and keys first: what grabs name is there."""
         waiting, self._grabs = self._grabs, []
         self._grab_rows = self._grab_bytes = 0
-        self._recorder.flush()
+        self._shown.flush()
         if waiting:
             self._grab_parts.write_table(pa.concat_tables(waiting))
 
