@@ -8,6 +8,7 @@ reverse name are there too, and one host in a hundred is asked twice on port 25.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,10 +55,18 @@ def write_population(data: Path, hosts: int, seed: int = 2026, renewed: float = 
     https = np.where(random.random(hosts) < OTHER_HTTPS, own.max() * 2 + 2 + np.arange(hosts), tls)
     shown = np.stack([ssh, tls, tls, https, tls], axis=1)
     shown[random.random(hosts) < renewed] += shown.max() + 1
-    _write_keys(data, np.unique(shown))
-    _write_certificates(data, np.unique(shown[:, 1:]))
+    for number, ids in _pieces(np.unique(shown)):
+        _write_keys(data, number, ids)
+    for number, ids in _pieces(np.unique(shown[:, 1:])):
+        _write_certificates(data, number, ids)
     for first in range(0, hosts, ROWS_A_PART // len(SERVICES)):
         _write_hosts(data, first, shown[first : first + ROWS_A_PART // len(SERVICES)])
+
+
+def _pieces(ids: Ids) -> Iterator[tuple[int, Ids]]:
+    """Ids by parts, with the part's number; names of all at once would take gigabytes."""
+    for number, first in enumerate(range(0, len(ids), ROWS_A_PART), start=1):
+        yield number, ids[first : first + ROWS_A_PART]
 
 
 def _groups(random: np.random.Generator, hosts: int) -> Ids:
@@ -75,10 +84,20 @@ def _groups(random: np.random.Generator, hosts: int) -> Ids:
 
 def _hex(prefix: str, ids: Ids) -> pa.Array:
     """64 hex digits that look like a hash and name a number."""
-    scrambled = (ids.astype(np.uint64) + 1) * np.uint64(0x9E3779B97F4A7C15)
-    return pa.array(
-        [prefix + f"{value:016x}" * 3 + f"{value ^ 0xFFFF:015x}"[:15] for value in scrambled.tolist()]
-    )
+    scrambled = (ids.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    digits = np.empty((len(ids), 64), np.uint8)
+    digits[:, 0] = ord(prefix)
+    digits[:, 1:49] = np.tile(_digits_of(scrambled), 3)
+    digits[:, 49:] = _digits_of(scrambled ^ np.uint64(0xFFFF))[:, :15]
+    offsets = np.arange(0, digits.size + 1, 64, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(ids), pa.py_buffer(offsets), pa.py_buffer(digits.tobytes()))
+
+
+def _digits_of(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
+    """The 16 hex digits of each number, as ASCII."""
+    octets = values.astype(">u8").view(np.uint8).reshape(-1, 8)
+    nibbles = np.stack([octets >> 4, octets & 15], axis=2).reshape(-1, 16)
+    return np.frombuffer(b"0123456789abcdef", np.uint8)[nibbles]
 
 
 def _write(data: Path, record: type, table: str, number: int, columns: dict[str, pa.Array]) -> None:
@@ -94,7 +113,7 @@ def _write(data: Path, record: type, table: str, number: int, columns: dict[str,
     pq.write_table(pa.table(arrays), path, compression="zstd")
 
 
-def _write_keys(data: Path, ids: Ids) -> None:
+def _write_keys(data: Path, number: int, ids: Ids) -> None:
     count = len(ids)
     columns = {
         "spki_sha256": _hex("a", ids),
@@ -102,10 +121,10 @@ def _write_keys(data: Path, ids: Ids) -> None:
         "bits": pa.repeat(2048, count),
         "spki_der": pa.repeat(b"0", count),
     }
-    _write(data, Key, "keys", 1, columns)
+    _write(data, Key, "keys", number, columns)
 
 
-def _write_certificates(data: Path, keys: Ids) -> None:
+def _write_certificates(data: Path, number: int, keys: Ids) -> None:
     names = [f"mx{key}.example" for key in keys.tolist()]
     columns = {
         "sha256": _hex("c", keys),
@@ -115,7 +134,7 @@ def _write_certificates(data: Path, keys: Ids) -> None:
         "common_name": pa.array(names),
         "sans": pa.array([[name, f"mail.{name}"] if len(name) % 2 else [f"*.{name}"] for name in names]),
     }
-    _write(data, Certificate, "certificates", 1, columns)
+    _write(data, Certificate, "certificates", number, columns)
 
 
 def _write_hosts(data: Path, first: int, shown: Ids) -> None:
