@@ -205,6 +205,25 @@ def test_a_phone_needs_no_sideways_scrolling(browser: Browser, report: Path) -> 
     context.close()
 
 
+def test_a_table_wider_than_a_phone_says_so_and_keeps_its_first_column(
+    browser: Browser, report: Path
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto((report / "chapters/reuse.html").as_uri())
+    block = page.locator("[data-table=shared_keys]")
+    block.get_by_text("Scroll right for more columns").wait_for()
+    first, second = (block.locator(f"tbody tr:first-child td:nth-child({n})").bounding_box() for n in (1, 2))
+    block.locator(".scroll").evaluate("all => { all.scrollLeft = 300; }")
+    block.locator(".scroll.scrolled.cut").wait_for()
+    assert block.locator("tbody tr:first-child td:nth-child(1)").bounding_box() == first
+    assert block.locator("tbody tr:first-child td:nth-child(2)").bounding_box() != second
+    block.locator(".scroll").evaluate("all => { all.scrollLeft = all.scrollWidth; }")
+    block.locator(".scroll:not(.cut)").wait_for()
+    assert page.locator("[data-table=ways] .wider:visible").count() == 1
+    context.close()
+
+
 def test_hostile_text_runs_nowhere(page: Page, tmp_path: Path) -> None:
     hosts = [Host(f"10.0.0.{i}", {"smtp": 1, "ssh": 2}, HOSTILE, greeting=HOSTILE) for i in range(60)]
     report = report_of(study_of(tmp_path, hosts, name=HOSTILE)).parent

@@ -142,9 +142,28 @@
     }
   }
 
+  // Says that a table is wider than its place, as long as columns are hidden on the right.
+  const watchWidth = (block) => {
+    const scroll = block.querySelector(".scroll");
+    const hint = block.querySelector(".wider");
+    if (!scroll || !hint) return;
+    const tell = () => {
+      const hidden = scroll.scrollWidth - scroll.clientWidth;
+      scroll.classList.toggle("scrolled", scroll.scrollLeft > 1);
+      scroll.classList.toggle("cut", hidden - scroll.scrollLeft > 1);
+      hint.hidden = hidden <= 1;
+    };
+    scroll.addEventListener("scroll", tell, { passive: true });
+    new ResizeObserver(tell).observe(scroll);
+    tell();
+  };
+
   document.addEventListener("DOMContentLoaded", () => {
     const tables = new Map();
-    document.querySelectorAll("[data-table]").forEach((block) => tables.set(block.dataset.table, new SortableTable(block)));
+    document.querySelectorAll("[data-table]").forEach((block) => {
+      tables.set(block.dataset.table, new SortableTable(block));
+      watchWidth(block);
+    });
     // Used by the drawing: show one host's or key's row.
     window.mailcensusFind = (name, words) => tables.get(name).find(words);
   });
