@@ -4,8 +4,8 @@
     python -m bench.analysis --measure DIR [--chapter]             (a dataset that is there already)
 
 Each size runs in a process of its own, so that its peak memory is its own. Datasets are written part by part into
-TMPDIR and removed again: 10,000,000 hosts, fifty million grabs, take 1.5 GB there. `--plot` draws docs/images/scale.svg from
-what was measured. The other curve there is that of the published scripts, which compare every pair of hosts: 33 s
+TMPDIR and removed again: 10,000,000 hosts, fifty million grabs, take 1.5 GB there. `--plot` draws docs/images/scale.svg
+from what was measured. The other curve there is that of the published scripts, which compare every pair of hosts: 33 s
 for 4,000 hosts, and with the square of the number of hosts from there.
 """
 
