@@ -118,6 +118,8 @@ async def _until_done(
     while not gathering.done():
         await asyncio.wait({gathering}, timeout=1.0)
         on_progress(office)
+        if office.trouble is not None:
+            raise office.trouble
     gathering.result()
     if office.left:
         raise StageFailed(f"pieces {', '.join(office.left)} were not brought; run the same command again")

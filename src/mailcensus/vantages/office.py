@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailcensus.study import Study
+from mailcensus.study import StageFailed, Study, StudyError
 from mailcensus.vantages.asking import now_s
 from mailcensus.vantages.gathering import Gathered, Gatherer, gathered_of
 from mailcensus.vantages.leases import LeaseLost, Leases, share_of_unit
@@ -53,6 +53,8 @@ class StudyOffice:
         self._progress: dict[str, Progress] = {}
         self.gathered: dict[str, Gathered] = {}
         """By piece, what came of those that are in the dataset."""
+        self.trouble: StudyError | None = None
+        """Why nothing can be taken any more: the disk is full."""
 
     async def open(self) -> None:
         """Take up what an earlier office left."""
@@ -121,13 +123,23 @@ class StudyOffice:
         )
 
     async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
-        async with self._writing:
-            if not self._leases.holds(holder, now_s()):
-                raise LeaseLost(holder)
-            piece = self._errands[holder].piece
-            await asyncio.to_thread(store, self._data(piece), new)
-        if is_done:
-            self.gathered[piece] = await self._gather(piece)
+        try:
+            async with self._writing:
+                if not self._leases.holds(holder, now_s()):
+                    raise LeaseLost(holder)
+                piece = self._errands[holder].piece
+                await asyncio.to_thread(store, self._data(piece), new)
+            if is_done:
+                self.gathered[piece] = await self._gather(piece)
+        except OSError as error:
+            words = error.strerror or str(error)
+            self.trouble = StageFailed(
+                f"{self._study.directory}: cannot be written ({words}); run the same command again"
+            )
+            raise LeaseLost(holder) from error
+        except StudyError as error:
+            self.trouble = error
+            raise LeaseLost(holder) from error
 
     async def end(self, holder: str) -> None:
         self._leases.end(holder)

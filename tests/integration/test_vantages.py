@@ -1,0 +1,294 @@
+"""One study asked from three machines, some of which are killed: the dataset of one machine that is left in peace.
+
+Office, vantages and hosts are in network namespaces of their own; between office and vantages there is TLS. What the
+hosts were asked is read from the lab's own log.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from mailcensus.dataset.tables import Dataset
+from mailcensus.lab.ledger import Visit, read_ledger
+from mailcensus.lab.plan import Plan
+from mailcensus.lab.population import make_plan
+from mailcensus.lab.verdict import study_toml
+from namespaces import need
+from namespaces.star import BLOCK, Star, star
+from torture.invariants import DISCOVERY_WINDOW_S, WINDOW_S, final
+from torture.scene import FLUSH_S
+
+pytestmark = pytest.mark.integration
+
+VANTAGES = 3
+HOSTS = 40
+RATE_PER_S = 150
+PREFIX_RATE_PER_S = 60
+OPT_OUT_S = 4.0
+"""From the line in the office's file to the last vantage that keeps to it; three seconds on a calm machine."""
+LATE = 1.15
+"""A lab that is late accepts some connections closer together than they were made."""
+PATIENCE_S = 150.0
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Hosts:
+    """A lab in the middle.
+
+    Attributes:
+        began_s: when its clock began, by ours.
+    """
+
+    plan: Plan
+    ledger: Path
+    began_s: float
+
+    def visits(self, here: Star) -> list[Visit]:
+        """What office and vantages asked."""
+        machines = {here.address(number) for number in range(VANTAGES + 1)}
+        return [visit for visit in read_ledger(self.ledger) if peer_of(visit) in machines]
+
+
+@dataclass
+class Killed:
+    """Who was killed when, by the lab's clock."""
+
+    times_s: list[tuple[str, float]] = field(default_factory=list)
+
+
+def peer_of(visit: Visit) -> str:
+    return visit.peer.rpartition(":")[0]
+
+
+@contextmanager
+def hosts(here: Star, directory: Path, plan: Plan) -> Iterator[Hosts]:
+    """A lab with a log of its own; a host that says 421 at first does so again."""
+    directory.mkdir()
+    (directory / "plan.json").write_text(plan.to_json())
+    ledger = directory / "asked.jsonl"
+    serve = ("-m", "mailcensus.lab.serve", "--plan", str(directory / "plan.json"), "--ledger", str(ledger))
+    with subprocess.Popen(here.in_the_middle(*serve), stdout=subprocess.PIPE, text=True) as lab:
+        try:
+            assert lab.stdout is not None
+            assert lab.stdout.readline() == "ready\n"
+            yield Hosts(plan, ledger, _began_s(here, plan, ledger))
+        finally:
+            lab.terminate()
+
+
+def _began_s(here: Star, plan: Plan, ledger: Path) -> float:
+    """Both clocks are the kernel's monotonic one, so one visit tells."""
+    service = next((h.ip, s.port) for h in plan.hosts for s in h.services if not s.mute)
+    visit = (
+        "import socket, time; at = time.monotonic(); "
+        f"print(at, '{{}}:{{}}'.format(*socket.create_connection({service!r}).getsockname()))"
+    )
+    said = subprocess.run(here.in_the_middle("-c", visit), capture_output=True, text=True, check=True)
+    at_s, name = said.stdout.split()
+    while not (mine := [one for one in read_ledger(ledger) if one.peer == name]):
+        time.sleep(0.02)
+    return float(at_s) - mine[0].opened_s
+
+
+def study(directory: Path, plan: Plan, opt_outs: Sequence[str]) -> Path:
+    directory.mkdir()
+    text = study_toml(plan, directory)
+    for old, new in (
+        ("prefix_connections_per_s = 5000.0", f"prefix_connections_per_s = {PREFIX_RATE_PER_S}"),
+        ("\nconnections_per_s = 5000.0", f"\nconnections_per_s = {RATE_PER_S}"),
+        ("timeout_s = 2.0", "timeout_s = 4.0"),
+        ("connect_s = 2.0", "connect_s = 4.0"),
+        ("[collect]\n", f"[collect]\nflush_s = {FLUSH_S}\n"),
+        ("[population]\n", '[population]\nexclusions = ["opt-outs.txt"]\n'),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    (directory / "study.toml").write_text(text)
+    (directory / "opt-outs.txt").write_text("".join(f"{ip}\n" for ip in opt_outs))
+    return directory
+
+
+def tls_options(directory: Path) -> list[str]:
+    """An authority and a certificate that office and vantages share."""
+    now = datetime.now(UTC)
+    authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    for name, key in (("authority", authority), ("certificate", own)):
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).serial_number(len(name))
+        builder = builder.public_key(key.public_key()).not_valid_before(now - timedelta(days=1))
+        builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(
+            x509.BasicConstraints(ca=name == "authority", path_length=None), critical=True
+        )
+        signed = builder.sign(authority, hashes.SHA256())
+        (directory / f"{name}.pem").write_bytes(signed.public_bytes(Encoding.PEM))
+    secret = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (directory / "key.pem").write_bytes(secret)
+    return [
+        word
+        for name in ("authority", "certificate", "key")
+        for word in (f"--tls-{name}", str(directory / f"{name}.pem"))
+    ]
+
+
+def rows(directory: Path, table: str) -> list[Row]:
+    found: list[Row] = Dataset(directory / "data").table(table).to_pyarrow().to_pylist()
+    return found
+
+
+def seen(directory: Path, left_out: str) -> set[tuple[object, ...]]:
+    """Who showed what, in the end."""
+    shown = set()
+    for (ip, service), row in final(rows(directory, "grabs")).items():
+        tls, ssh = row["tls"] or {}, row["ssh"] or {}
+        keys = (tls.get("spki_sha256"), *(key["spki_sha256"] for key in ssh.get("host_keys") or ()))
+        if ip != left_out:
+            shown.add((ip, service, row["outcome"], *keys))
+    return shown
+
+
+def join(here: Star, number: int, tls: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    words = ("vantages", "join", f"{here.address(0)}:8786", "--name", f"v{number}")
+    listen = ("--listen", f"{here.address(number)}:0")
+    with log.open("ab") as to:
+        return subprocess.Popen(here.mailcensus(number, *words, *listen, *tls), stdout=to, stderr=to)
+
+
+def strike(
+    here: Star,
+    lab: Hosts,
+    crew: dict[int, subprocess.Popen[bytes]],
+    chance: random.Random,
+    killed: Killed,
+    again: Sequence[str],
+    log: Path,
+) -> None:
+    """kill -9 of a vantage that has asked somebody; another process takes its name."""
+    while not (busy := {peer_of(visit) for visit in lab.visits(here)} - {p for p, _ in killed.times_s}):
+        time.sleep(0.2)
+    number = chance.choice([number for number in crew if here.address(number) in busy])
+    time.sleep(chance.uniform(0.0, 2.0))
+    crew[number].send_signal(signal.SIGKILL)
+    killed.times_s.append((here.address(number), time.monotonic() - lab.began_s))
+    crew[number].wait()
+    crew[number] = join(here, number, again, log)
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Star]:
+    need("ip")
+    with star(VANTAGES) as made:
+        yield made
+
+
+def test_three_vantages_of_which_two_are_killed_find_what_one_machine_finds(
+    here: Star, tmp_path: Path
+) -> None:
+    chance, tls = random.Random(11), tls_options(tmp_path)
+    plan = make_plan(seed=11, size=HOSTS, block=BLOCK)
+    smtp = sorted(
+        {host.ip for host in plan.hosts if any(s.name == "smtp" and not s.mute for s in host.services)}
+    )
+    excluded, late = smtp[0], smtp[-1]
+    alone = study(tmp_path / "alone", plan, [excluded])
+    with hosts(here, tmp_path / "first", plan):
+        for verb in ("discover", "collect"):
+            subprocess.run(here.mailcensus(1, verb, str(alone), "--quiet"), check=True, timeout=PATIENCE_S)
+
+    together, killed, log = study(tmp_path / "together", plan, [excluded]), Killed(), tmp_path / "crew.log"
+    crew: dict[int, subprocess.Popen[bytes]] = {}
+    with hosts(here, tmp_path / "second", plan) as lab:
+        listen = ("--listen", f"{here.address(0)}:8786", "--pieces", "16", "--quiet")
+        with subprocess.Popen(
+            here.mailcensus(0, "vantages", "collect", str(together), *listen, *tls),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as office:
+            try:
+                assert office.stdout is not None
+                assert office.stdout.readline() == f"tls://{here.address(0)}:8786\n"
+                crew = {number: join(here, number, tls, log) for number in range(1, VANTAGES + 1)}
+                strike(here, lab, crew, chance, killed, tls, log)
+                with (together / "opt-outs.txt").open("a") as file:
+                    file.write(f"{late}\n")
+                opted_out_s = time.monotonic() - lab.began_s
+                strike(here, lab, crew, chance, killed, tls, log)
+                assert office.wait(PATIENCE_S) == 0, log.read_text()
+                assert {member.wait(PATIENCE_S) for member in crew.values()} == {0}, log.read_text()
+            finally:
+                for process in (office, *crew.values()):
+                    process.kill()
+                    process.wait()
+        visits = lab.visits(here)
+
+    assert seen(together, late) == seen(alone, late)
+    hits = Counter((row["ip"], row["port"]) for row in rows(together, "hits"))
+    assert {*hits.values()} == {1}
+    assert {ip for ip, _ in hits} - {late} == {row["ip"] for row in rows(alone, "hits")} - {late}
+    assert not twice(rows(together, "certificates"), "sha256") | twice(rows(together, "keys"), "spki_sha256")
+    assert {row["vantage"] for row in rows(together, "grabs")} <= {f"v{n}" for n in range(1, VANTAGES + 1)}
+    assert not list(caps_exceeded(visits))
+    assert excluded not in {visit.ip for visit in visits}
+    assert not [one for one in visits if one.ip == late and one.opened_s > opted_out_s + OPT_OUT_S]
+    assert not list(asked_twice(visits, rows(together, "grabs"), killed))
+
+
+def twice(found: Sequence[Row], column: str) -> set[str]:
+    return {name for name, count in Counter(row[column] for row in found).items() if count > 1}
+
+
+def caps_exceeded(visits: Sequence[Visit]) -> Iterator[str]:
+    """Seconds with more than the study allows to everybody, or to a /24; and addresses with two connections."""
+    by_network: dict[str, list[float]] = defaultdict(list)
+    for visit in visits:
+        by_network[visit.ip.rpartition(".")[0]].append(visit.opened_s)
+        by_network["everybody"].append(visit.opened_s)
+        if visit.open_on_address > 1:
+            yield f"{visit.ip}: {visit.open_on_address} open at {visit.opened_s}"
+    for network, opened in by_network.items():
+        limit = RATE_PER_S if network == "everybody" else PREFIX_RATE_PER_S
+        opened.sort()
+        most = max(sum(1 for at in opened[place:] if at < began + 1.0) for place, began in enumerate(opened))
+        if most > limit * LATE:
+            yield f"{network}: {most} within a second"
+
+
+def asked_twice(visits: Sequence[Visit], grabs: Sequence[Row], killed: Killed) -> Iterator[str]:
+    """Services with more connections than grabs and discovery account for, and than a killed vantage explains."""
+    recorded = Counter((row["ip"], row["service"]) for row in grabs if row["outcome"] != "excluded")
+    asked: dict[tuple[str, str], list[Visit]] = defaultdict(list)
+    for visit in visits:
+        asked[visit.ip, visit.service].append(visit)
+    for name, connections in asked.items():
+        excess = len(connections) - recorded[name] - (name[1] == "smtp")
+        if excess > sum(is_excused(visit, killed) for visit in connections):
+            yield f"{name}: {len(connections)} connections, {recorded[name]} grabs"
+
+
+def is_excused(visit: Visit, killed: Killed) -> bool:
+    """Whether its vantage was killed before what it showed can have been at the office: written, then copied."""
+    ended_s = visit.opened_s if visit.closed_s is None else visit.closed_s
+    window_s = WINDOW_S if visit.heard else DISCOVERY_WINDOW_S
+    return any(
+        vantage == peer_of(visit) and visit.opened_s <= at_s + 0.5 and at_s <= ended_s + window_s
+        for vantage, at_s in killed.times_s
+    )
