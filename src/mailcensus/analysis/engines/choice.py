@@ -14,6 +14,7 @@ DUCKDB = "duckdb"
 _ENGINES = {
     "postgres": ("postgres", "PostgresDataset", "postgres"),
     "postgresql": ("postgres", "PostgresDataset", "postgres"),
+    "spark": ("spark", "SparkDataset", "spark"),
 }
 """By the first word of `--backend`: module here, class in it, group of optional dependencies."""
 
@@ -23,7 +24,7 @@ def on_engine(local: Dataset, backend: str) -> Iterator[Dataset]:
     """A dataset on the engine that `backend` names; its session ends with the context.
 
     Args:
-        backend: duckdb; postgres://user@host/database (as libpq reads it).
+        backend: duckdb; postgres://user@host/database (as libpq reads it); spark (on this machine); spark://host:port.
     Raises:
         StudyError: there is no such engine, it is not installed or cannot be reached.
     """
@@ -40,7 +41,7 @@ def on_engine(local: Dataset, backend: str) -> Iterator[Dataset]:
 def _class_of(backend: str) -> type[DatasetElsewhere]:
     word = backend.partition(":")[0]
     if word not in _ENGINES:
-        raise StudyError(f"--backend {backend}: no such engine; there are: {DUCKDB}, postgres://...")
+        raise StudyError(f"--backend {backend}: no such engine; there are: {DUCKDB}, postgres://..., spark")
     module, name, group = _ENGINES[word]
     try:
         found: type[DatasetElsewhere] = getattr(import_module(f"{__package__}.{module}"), name)
