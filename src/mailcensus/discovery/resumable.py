@@ -53,7 +53,8 @@ async def discover_in_run(
     if progress.order != order:
         raise StudyError(
             f"{study.directory / 'study.toml'}: population: its sources, sample, shard or seed are not what they were "
-            f"when run {run.run_id} began; put them back, or remove {study.data / 'run.json'} to begin a new run"
+            f"when run {run.run_id} began, or several vantages began it; go on as it began, or remove "
+            f"{study.data / 'run.json'} to begin a new run"
         )
     sink = HitSink(run, on_stored)
     position = progress.position

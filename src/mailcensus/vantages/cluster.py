@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 _CALLS = ("begin", "fetch", "renew", "bring", "end")
 _PREFIX = "mailcensus_"
-_LOST = "lease_lost"
+_LOST, _REFUSED = "lost", "refused"
 _SETTINGS = {
     "distributed.scheduler.work-stealing": True,
     "distributed.scheduler.worker-saturation": 1.0,  # a piece to each vantage; the others wait at the office
@@ -134,7 +134,9 @@ class _Desk:
 
     async def answer(self, version: str, **message: Any) -> Any:
         if version != __version__:
-            return {_LOST: f"the office runs mailcensus {__version__}, this vantage {version}"}
+            return {
+                _REFUSED: f"the office runs mailcensus {__version__}, this vantage {version}; install the same"
+            }
         if "progress" in message:
             message["progress"] = Progress(**message["progress"])
         if "new" in message:
@@ -224,6 +226,8 @@ class _RemoteOffice:
         answer: Mapping[str, Any] = await asyncio.wrap_future(future)
         if _LOST in answer:
             raise LeaseLost(answer[_LOST])
+        if _REFUSED in answer:
+            raise StudyError(answer[_REFUSED])
         return answer["answer"]
 
 

@@ -45,12 +45,13 @@ async def collect_by_vantages(
     """
     population = load_population(study)
     order = f"{population.order.identity} in {pieces} pieces"
-    for stage in (DISCOVER, COLLECT):
-        if run.begin(stage, datetime.now(UTC), order).order != order:
-            raise StudyError(
-                f"{study.directory}: run {run.run_id} began otherwise: by one vantage, in another number of pieces, "
-                f"or with another population; go on as it began, or remove {study.data / 'run.json'} to begin a new run"
-            )
+    now = datetime.now(UTC)
+    if run.begin(DISCOVER, now, order).order != order:
+        raise StudyError(
+            f"{study.directory}: run {run.run_id} began otherwise: by one machine, in another number of pieces, or "
+            f"with another population; go on as it began, or remove {study.data / 'run.json'} to begin a new run"
+        )
+    run.begin(COLLECT, now)
     async with open_door(study, run) as door:
         # Nobody is asked from here. The books say whom the exclusions cover; vantages, whom they stopped.
         door.exclusions.count_in(population.everyone)
@@ -62,12 +63,36 @@ async def collect_by_vantages(
         Leases(units_of(study.settings.politeness), most_at_once),
         OptOuts(exclusions, population.everyone),
         most_at_once,
+        lambda gathered: _note(run, gathered),
     )
     await office.open()
+    _check_undamaged(study, run, office)
     if office.left:
         await hold_office(office, place, tls, on_open=on_open, on_progress=on_progress)
     await office.close()
     _finish(study, run, office, population.prefixes.count if population.order.is_sample else None)
+
+
+def _note(run: CurrentRun, gathered: int) -> None:
+    """How many pieces the dataset holds: the position of both stages."""
+    for stage in (DISCOVER, COLLECT):
+        run.checkpoint(stage, gathered)
+
+
+def _check_undamaged(study: Study, run: CurrentRun, office: StudyOffice) -> None:
+    """Whoever takes up a run sets damaged parts aside, and has their stages begin anew (`dataset.damage`).
+
+    Raises:
+        StudyError: parts of pieces were among them: which, nobody knows any more.
+    """
+    if run.stage(DISCOVER).state is StageState.DONE:
+        anew = run.stage(COLLECT).position == 0
+        mend = f"what is to be asked again is asked by: mailcensus run {study.directory}"
+    else:
+        anew = any(run.stage(stage).position == 0 for stage in (DISCOVER, COLLECT))
+        mend = f"remove {study.data / 'run.json'} to begin a new run"
+    if office.gathered and anew:
+        raise StudyError(f"{study.data}: parts of what vantages have brought were damaged; {mend}")
 
 
 def _finish(study: Study, run: CurrentRun, office: StudyOffice, sampled_from: int | None) -> None:

@@ -7,6 +7,7 @@ gathered (the study's dataset holds it). All of it is on disk, so an office that
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,13 +41,20 @@ class StudyOffice:
         leases: Leases,
         opt_outs: OptOuts,
         most_at_once: int,
+        on_gathered: Callable[[int], None],
     ) -> None:
+        """Set up; nothing is read or written yet.
+
+        Args:
+            on_gathered: told how many pieces the dataset holds, each time it holds one more.
+        """
         self._study = study
         self._run_id = run_id
         self._pieces = {piece.name: piece for piece in pieces}
         self._leases = leases
         self._opt_outs = opt_outs
         self._most_at_once = most_at_once
+        self._on_gathered = on_gathered
         self._gatherer = Gatherer(study.data)
         self._writing = asyncio.Lock()
         self._errands: dict[str, _Errand] = {}
@@ -131,6 +139,7 @@ class StudyOffice:
                 await asyncio.to_thread(store, self._data(piece), new)
             if is_done:
                 self.gathered[piece] = await self._gather(piece)
+                self._on_gathered(len(self.gathered))
         except OSError as error:
             words = error.strerror or str(error)
             self.trouble = StageFailed(
@@ -157,7 +166,7 @@ class StudyOffice:
         return settings_of(self._study, piece, names, self._most_at_once).model_dump_json()
 
     def _directory(self, piece: str) -> Path:
-        return self._study.directory / "vantages" / piece
+        return self._study.directory / "vantages" / self._run_id / piece
 
     def _data(self, piece: str) -> Path:
         return self._directory(piece) / "data"
