@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fuzz import file_targets, material_targets, passive_targets, ssh_targets, text_targets, tls_targets
+from fuzz import (
+    file_targets,
+    material_targets,
+    passive_targets,
+    ssh_targets,
+    text_targets,
+    tls_targets,
+    zeek_targets,
+)
 from fuzz.cutting import Cut, pieces_of
 from fuzz.glass import glass
 
@@ -21,6 +29,8 @@ class Target:
     run: Callable[[bytes, Cut], object]
     max_bytes: int
     """Length of the longest input."""
+    is_slow: bool = False
+    """An input takes a tenth of a second: its corpus is run with the slow tests."""
 
     def __call__(self, data: bytes, cut: Cut = pieces_of) -> object:
         """Feed it; under glass.
@@ -52,6 +62,7 @@ TARGETS = {
         Target("capture", passive_targets.capture, 6_144),
         Target("talk", passive_targets.talk, 6_144),
         Target("client_hello", passive_targets.client_hello, 4_096),
+        Target("zeek_set", zeek_targets.zeek_set, 6_144, is_slow=True),
         Target("xml_stream", text_targets.xml_stream, 6_144),
         Target("software", text_targets.software, 4_096),
         *(Target(name, run, 4_096) for name, run in file_targets.FILES.items()),

@@ -11,6 +11,7 @@ from fuzz.glass import glass
 from fuzz.targets import CORPUS, TARGETS, Target
 
 LONGEST_S = 1.0
+LONGEST_OF_SLOW_S = 10.0
 MOST_BYTES = 2 << 20
 TYPICAL_BYTES = 1_000
 
@@ -21,7 +22,16 @@ def _under_glass() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+EACH = pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param(target, id=name, marks=[pytest.mark.slow] if target.is_slow else [])
+        for name, target in TARGETS.items()
+    ],
+)
+
+
+@EACH
 def test_every_input_gives_findings_or_an_outcome_in_time_however_it_is_cut(target: Target) -> None:
     paths = list(target.corpus())
     assert paths
@@ -30,10 +40,11 @@ def test_every_input_gives_findings_or_an_outcome_in_time_however_it_is_cut(targ
         began = time.process_time()
         target(data)
         target(data, byte_by_byte)
-        assert time.process_time() - began < LONGEST_S, path
+        limit_s = LONGEST_OF_SLOW_S if target.is_slow else LONGEST_S
+        assert time.process_time() - began < limit_s, path
 
 
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@EACH
 def test_a_typical_input_cut_in_two_at_every_byte_gives_the_same(target: Target) -> None:
     typical = max(
         (path.read_bytes() for path in target.corpus() if path.stat().st_size < TYPICAL_BYTES), key=len

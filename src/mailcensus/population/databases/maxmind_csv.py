@@ -65,7 +65,7 @@ def read_blocks(builder: TableBuilder, blocks: BinaryIO, locations: Path) -> Non
     """
     places = _places(locations)
     lines = lines_of(blocks)
-    header = csv_fields(next(lines))
+    header = _header(next(lines, ""), "its header")
     if not set(_NEEDED) <= set(header):
         raise Unreadable(f"its header lacks one of {', '.join(_NEEDED)}")
     for number, line in enumerate(lines, start=2):
@@ -74,6 +74,13 @@ def read_blocks(builder: TableBuilder, blocks: BinaryIO, locations: Path) -> Non
                 _take(builder, header, places, number, csv_fields(line))
             except ValueError as error:
                 builder.reject(number, str(error), line.rstrip())
+
+
+def _header(line: str, what: str) -> list[str]:
+    try:
+        return csv_fields(line)
+    except ValueError as error:
+        raise Unreadable(f"{what} is {error}") from None
 
 
 def _take(
@@ -113,7 +120,7 @@ def _places(path: Path) -> dict[str, _Place]:
     places: dict[str, _Place] = {}
     with opened(path) as file:
         lines = lines_of(file)
-        header = csv_fields(next(lines, ""))
+        header = _header(next(lines, ""), f"{path.name}: its header")
         if not {"geoname_id", "country_iso_code"} <= set(header):
             raise Unreadable(f"{path.name}: its header lacks geoname_id or country_iso_code")
         for number, line in enumerate(lines, start=2):
