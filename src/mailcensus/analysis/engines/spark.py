@@ -24,7 +24,7 @@ from mailcensus.analysis.engines.elsewhere import DatasetElsewhere
 from mailcensus.analysis.engines.signed import signed
 from mailcensus.analysis.engines.spark_session import Session, one_line
 from mailcensus.analysis.engines.spark_sql import Compiler
-from mailcensus.dataset.migrations.shape import union_of
+from mailcensus.dataset.migrations.version import footer_of
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 from mailcensus.study import StageFailed
@@ -92,10 +92,10 @@ class SparkDataset(DatasetElsewhere):
         files = visible_files(self.data / name)
         if not files:
             return self.put(name, schema.empty_table())
-        if union_of(files, schema) is not None:
+        kinds = with_signs(schema)
+        if not all(with_signs(footer_of(file)).equals(kinds) for file in files):
             files = [self._in_todays_shape(name)]
-        kinds = from_arrow_schema(with_signs(schema))
-        frame = self._session.read.schema(kinds).parquet(*map(str, files))
+        frame = self._session.read.schema(from_arrow_schema(kinds)).parquet(*map(str, files))
         if self.left_out and "ip" in schema.names:
             frame = frame.join(self._session.table(_LEFT_OUT), "ip", "left_anti")
         return self._there_now(name, frame, ibis.Schema.from_pyarrow(schema))
