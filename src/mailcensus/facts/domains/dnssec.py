@@ -39,6 +39,8 @@ Carry = Callable[[str, str], Awaitable[dns.message.Message | None]]
 """Brings the answer to a name and type with its signatures; None: none came."""
 
 _OPT_OUT = 1
+_SHA1 = 1
+"""The one hash that NSEC3 has; records of another one are as good as not there (RFC 5155 section 8.1)."""
 _TO_BASE32HEX = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 """RFC 4648 section 7, in which NSEC3 writes its hashes."""
 
@@ -237,9 +239,9 @@ def _check_no_ds(answer: dns.message.Message, name: dns.name.Name, zone: _Zone) 
         record = rrset[0]
         if isinstance(record, NSEC) and rrset.name == name:
             _insecure_where_delegated(name, record.windows)
-        elif isinstance(record, NSEC3):
+        elif isinstance(record, NSEC3) and record.algorithm == _SHA1:
             hashed = dns.dnssec.nsec3_hash(name, record.salt, record.iterations, record.algorithm)
-            owner = rrset.name.labels[0].decode("ascii").upper()
+            owner = rrset.name.labels[0].decode("ascii", "backslashreplace").upper()
             if owner == hashed:
                 _insecure_where_delegated(name, record.windows)
             elif record.flags & _OPT_OUT and _is_between(owner, hashed, record):
