@@ -18,8 +18,10 @@ def fields(value: object) -> Fields:
 def inner(value: object, *names: str) -> Fields:
     """An object inside objects; empty where one of them is missing."""
     for name in names:
-        value = fields(value).get(name)
-    return fields(value)
+        if not isinstance(value, dict):
+            return _NOTHING
+        value = value.get(name)
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def text(value: object) -> str | None:
