@@ -38,6 +38,7 @@ packages: ## Debian packages that integration tests talk to, by apt where we are
 	scripts/unpack-exim
 	scripts/unpack-cyrus
 	scripts/unpack-senders
+	scripts/unpack-latex
 
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
 	PYTHONPATH=tests python -m bench.grab
@@ -57,7 +58,7 @@ properties: .venv/set-up ## property tests with thousands of examples each, wher
 		exit 1; }
 	@touch $@
 
-lock: ## write requirements.lock and requirements-fuzz.lock again from pyproject.toml; needs uv
+lock: ## write requirements*.lock again from pyproject.toml; needs uv
 	@command -v uv >/dev/null || { echo "lock: needs uv; install it with: pipx install uv" >&2; exit 1; }
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group dev --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \

@@ -14,7 +14,19 @@ without() {
 
 # unpack SERVER TARGET PACKAGE...: into TARGET, which is made anew; the libraries that the packages name are installed.
 unpack() {
-    local server=$1 target=$2 deb
+    _fetch_to_unpack "$1" "$2" "${@:3}"
+    _install_libraries "$1" "$fetched"/*.deb
+    _extract "$2"
+}
+
+# unpack_alone SERVER TARGET PACKAGE...: as unpack; the packages hold the libraries too that are not there anyway.
+unpack_alone() {
+    _fetch_to_unpack "$1" "$2" "${@:3}"
+    _extract "$2"
+}
+
+_fetch_to_unpack() {
+    local server=$1 target=$2
     shift 2
     command -v dpkg-deb >/dev/null || without "$server" "no dpkg"
     [ "$(id -u)" -eq 0 ] || without "$server" "only root can"
@@ -23,7 +35,10 @@ unpack() {
     trap 'rm -rf "$fetched"' EXIT
     chown _apt "$fetched" 2>/dev/null || true # the user that apt fetches as
     _fetch "$@" || { _apt update --quiet=2 && _fetch "$@"; } || without "$server" "apt cannot fetch $*"
-    _install_libraries "$server" "$fetched"/*.deb
+}
+
+_extract() {
+    local target=$1 deb
     rm -rf "$target"
     mkdir -p "$target"
     for deb in "$fetched"/*.deb; do dpkg-deb --extract "$deb" "$target"; done

@@ -50,6 +50,8 @@ _COMMANDS = {
     "’": r"\textquoteright{}",
     "…": r"\dots{}",
 }
+_NOT_IN_T1 = frozenset("ĦħĸĿŀŉŦŧſ")
+"""Letters before U+0180 at which pdfLaTeX stops: the encoding T1 has all others."""
 _UNKNOWN = r"\textendash{}"
 _TEMPLATE = r"""% {file}, made by mailcensus. The preamble needs:
 % \usepackage[T1]{{fontenc}}
@@ -133,6 +135,8 @@ def _clipped(text: str, limit: int) -> str:
 
 
 def _glyph(character: str) -> str:
-    if character.isascii() or (character.isalpha() and ord(character) < 0x180):
+    if character.isascii() or (
+        character.isalpha() and ord(character) < 0x180 and character not in _NOT_IN_T1
+    ):
         return character
     return latex_text(escaped(character))
