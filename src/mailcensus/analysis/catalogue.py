@@ -25,6 +25,7 @@ from mailcensus.analysis import (
     rsa_transport,
     run_table,
     services,
+    several_vantages,
     size_two,
     software,
     summary,
@@ -389,6 +390,14 @@ TABLES: tuple[TableSpec, ...] = (
         "are of the questions to canaries that count.",
         vantage_rows.VantageVerdictRow,
         vantage.vantage_verdict,
+    ),
+    TableSpec(
+        "vantage_services",
+        "One vantage beside the others",
+        "Where several vantages asked one run: one row per vantage and service. Shares are of the hosts that the "
+        "vantage, or all others, asked for the service; each asked networks of its own.",
+        several_vantages.VantageServiceRow,
+        several_vantages.vantage_services,
     ),
     TableSpec(
         "canary_record",

@@ -11,6 +11,10 @@ import pyarrow as pa
 from mailcensus.model.column import Column
 
 
+VANTAGES_JOINED_BY = ", "
+"""Between the names of several machines that asked one run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """An address that answered on the discovery port."""
@@ -32,7 +36,7 @@ class Run:
     stage: Annotated[str, Column("discover, collect, follow_up, noise, enrich")]
     started_at: Annotated[datetime, Column("when the stage first began")]
     ended_at: Annotated[datetime, Column("when it was complete")]
-    vantage: Annotated[str, Column("name of the machine that asked")]
+    vantage: Annotated[str, Column("name of the machine that asked, or the names of all that did")]
     mailcensus_version: Annotated[str, Column("version of this tool")]
     settings_json: Annotated[str, Column("the whole study.toml as it was read, as JSON")]
     hello_profile: Annotated[str | None, Column("name of the ClientHello profile")] = None

@@ -68,7 +68,7 @@ CHAPTERS = (
         "Canaries are known responders that were asked beside the population, from the same vantage. While they "
         "answer, silence of the others means something; while they do not, it means nothing, and nobody is asked. "
         "The rule compares how likely their answers are if the way is open, and if it is closed; 100 to 1 decides.",
-        ("vantage_verdict", "canary_record", "pauses"),
+        ("vantage_verdict", "vantage_services", "canary_record", "pauses"),
     ),
     ChapterSpec(
         "services",

@@ -10,6 +10,7 @@ from mailcensus.dataset.pending import grab_counts
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.dataset.seen import hits_of
 from mailcensus.discovery.resumable import STAGE as DISCOVER
+from mailcensus.model.run import VANTAGES_JOINED_BY
 from mailcensus.population import load_population
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.door import open_door
@@ -97,7 +98,7 @@ def _check_undamaged(study: Study, run: CurrentRun, office: StudyOffice) -> None
 
 def _finish(study: Study, run: CurrentRun, office: StudyOffice, sampled_from: int | None) -> None:
     came = office.gathered.values()
-    vantage = ", ".join(sorted({name for one in came for name in one.vantages}))
+    vantage = VANTAGES_JOINED_BY.join(sorted({name for one in came for name in one.vantages}))
     hits = {(ip, port) for ip, port, canary in hits_of(run.data, run.run_id) if not canary}
     swept = stage_row(
         run,
