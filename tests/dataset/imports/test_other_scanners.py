@@ -21,7 +21,7 @@ from mailcensus.dataset.imports import import_file
 from mailcensus.dataset.imports.censys import read_censys
 from mailcensus.dataset.imports.farrell import read_farrell
 from mailcensus.dataset.imports.goscanner import read_goscanner
-from mailcensus.dataset.imports.rows import PassedOver, Reject, Row
+from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, values_of_csv
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Grab, Observation, Outcome, Stage
 from mailcensus.study import Settings, Study, StudyError
@@ -270,3 +270,14 @@ def test_any_cells_give_rows(
     row = ",".join('"' + cell.replace('"', '""').replace("\n", "").replace("\r", "") + '"' for cell in cells)
     rows = goscanner(directory, HEADER + row + "\n", None)
     assert all(isinstance(row, PassedOver | Reject | Observation) for row in rows)
+
+
+def test_a_line_that_is_no_csv_costs_itself_alone(tmp_path: Path) -> None:
+    assert values_of_csv('a,"b, c"') == ["a", "b, c"]
+    assert values_of_csv("a\rb,c") == []
+    header = "ip,port,server_name,synStart,protocol,cipher,resultString"
+    hosts = tmp_path / "hosts.csv"
+    hosts.write_bytes(f"{header}\n192.0.2.1,25,x\ry,1,771,,SUCCESS\n192.0.2.2,993,,1,771,,TIMEOUT\n".encode())
+    with hosts.open("rb") as stream:
+        rows = list(read_goscanner(stream, hosts, "r", "here", AT))
+    assert [type(row) for row in rows] == [Reject, Observation]

@@ -10,7 +10,6 @@ port; ports of services with STARTTLS, and SSH's, are passed over. A handshake t
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,16 @@ from pathlib import Path
 from typing import IO
 
 from mailcensus.dataset.imports.goscanner_certificates import Certificates
-from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, lines_of, port_of, time_of
+from mailcensus.dataset.imports.rows import (
+    PassedOver,
+    Reject,
+    Row,
+    is_address,
+    lines_of,
+    port_of,
+    time_of,
+    values_of_csv,
+)
 from mailcensus.model import Grab, Observation, Outcome, Stage, Tls, TlsMode
 from mailcensus.study import StudyError
 from mailcensus.wire.certificates import certificate_spki
@@ -61,7 +69,7 @@ def read_goscanner(stream: IO[bytes], hosts: Path, run_id: str, vantage: str, no
     with certificates:
         for number, line in lines_of(stream):
             text = None if line is None else line.decode("utf-8", "replace")
-            values = [] if text is None else next(csv.reader([text]), [])
+            values = [] if text is None else values_of_csv(text)
             if header is None:
                 header = _header(hosts, values)
             elif text is None or len(values) != len(header):

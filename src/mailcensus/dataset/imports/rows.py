@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Iterator
@@ -98,6 +99,14 @@ def json_of(line: bytes) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         return json.loads(line.decode("utf-8"))
+
+
+def values_of_csv(line: str) -> list[str]:
+    """The fields of a line of CSV; none where it is no CSV: a bare CR in it, a field over the module's cap."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
 
 
 def is_address(text: object) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from typing import IO
@@ -17,6 +16,7 @@ from mailcensus.dataset.imports.rows import (
     port_of,
     time_of,
     time_of_text,
+    values_of_csv,
 )  # fmt: skip
 
 _TRUE = ("1", 1, True, "true")
@@ -48,7 +48,7 @@ def _plain(name: str) -> str:
 
 def _row(number: int, text: str, header: list[str] | None) -> Row:
     if header is not None:
-        values = next(csv.reader([text]), [])
+        values = values_of_csv(text)
         if len(values) != len(header):
             return Reject(number, f"{len(values)} fields where the header has {len(header)}", text)
         return _fields(number, text, dict(zip(header, values, strict=True)))
