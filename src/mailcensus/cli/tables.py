@@ -21,7 +21,7 @@ def print_table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> None
     """Print rows under their header; numbers get digit groups and stand to the right, None is empty."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in header:
-        table.add_column(Text(name))
+        table.add_column(Text(visible(name)))
     for row in rows:
         table.add_row(*(_cell(name, value) for name, value in zip(header, row, strict=True)))
     console = Console(highlight=False)

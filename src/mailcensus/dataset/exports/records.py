@@ -2,8 +2,8 @@
 
 JSON keeps the nesting of records. CSV has a column for each field of a nested record, named with dots (`tls.version`),
 and lists as JSON. Both have times as ISO 8601 in UTC and bytes as base64. In CSV an unknown value is an empty cell
-without quotes, an empty text is `""`. Text is what strangers wrote, unchanged: `mailcensus analyse` writes the CSV for
-spreadsheets.
+without quotes, an empty text is `""`. Text is what strangers wrote: JSON escapes what is not ASCII, so that a terminal
+obeys none of it; CSV has it unchanged, and `mailcensus analyse` writes the CSV for spreadsheets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def export_json_lines(dataset: Dataset, table: str, run_id: str, out: TextIO) ->
     count = 0
     for batch in batches_of(dataset, table, run_id):
         for row in batch.to_pylist():
-            out.write(json.dumps(row, default=_plain, ensure_ascii=False, separators=(",", ":")) + "\n")
+            out.write(json.dumps(row, default=_plain, separators=(",", ":")) + "\n")
         count += batch.num_rows
     return count
 

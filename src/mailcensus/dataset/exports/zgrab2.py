@@ -64,7 +64,7 @@ def export_zgrab2(dataset: Dataset, run_id: str, out: TextIO) -> Exported:
         certificates, keys = _certificates(dataset, shown), _keys(dataset, shown)
         for grab in shown:
             line = zgrab2_line(grab, certificates, keys)
-            out.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            out.write(json.dumps(line, separators=(",", ":")) + "\n")
         exported.grabs += len(shown)
         exported.passed_over += len(grabs) - len(shown)
     return exported
