@@ -1,17 +1,16 @@
 """The analyses on other engines: the same tables as in DuckDB, of the same datasets.
 
-PostgreSQL works out every table of the catalogue but those of senders.
+PostgreSQL works out every table of the catalogue but those of senders. Spark takes seconds to plan what PostgreSQL does
+in a tenth of one: here some of each kind, all by `python -m bench.backends`.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from mailcensus.analysis.passive.tables import PASSIVE_TABLES
 from mailcensus.analysis.senders.tables import SENDER_TABLES
 from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
+from realservers.postgres import postgres_programs, postgres_server
 from report.synthetic import mixed_hosts, study_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
@@ -37,32 +37,20 @@ _OF_DOMAINS = {spec.name for spec in MAIL_DOMAIN_TABLES}
 _OF_FLOWS = {spec.name for spec in PASSIVE_TABLES}
 _OF_LOGINS = {name for name in _SPECS if name.startswith("auth_")}
 _OF_HOSTS = set(_SPECS) - _OF_DOMAINS - _OF_FLOWS - _OF_LOGINS - {spec.name for spec in SENDER_TABLES}
+_ON_SPARK = (
+    *("run_table", "within_host", "shared_keys", "clusters", "key_causes", "machine_hosts", "cluster_words"),
+    *("size_two_patterns", "tls_versions", "starttls_stripping"),
+)
+"""Of hosts: joins, lists in order, words by regular expressions, masks, what is put there from here, constants."""
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """A server of Debian's PostgreSQL on a socket of its own; its URL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    if not found:
+    """The URL of a server of Debian's PostgreSQL."""
+    if postgres_programs() is None:
         pytest.skip("postgresql is not installed")
-    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    become = ("runuser", "-u", user, "--") if os.getuid() == 0 else ()
-    directory = Path(tempfile.mkdtemp(prefix="mailcensus-"))
-    shutil.chown(directory, user)
-    place = ["-D", str(directory / "data")]
-
-    def run(program: str, *arguments: str) -> None:
-        command = [*become, str(found[-1].with_name(program)), *place, *arguments]
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", timeout=60
-        )
-
-    # Not C: the tables must sort as bytes do whatever the server's own language is.
-    run("initdb", "--auth=trust", "--encoding=UTF8", "--locale-provider=icu", "--icu-locale=en", "--no-sync")
-    run("pg_ctl", "-w", "-o", f"-k {directory} -c listen_addresses= -c fsync=off", "start")
-    yield f"postgresql://{user}@/postgres?host={directory}"
-    run("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(directory)
+    with postgres_server() as url:
+        yield url
 
 
 def _hosts(data: Path) -> None:
@@ -95,6 +83,56 @@ def test_a_session_leaves_nothing_behind(postgres: str, tmp_path: Path) -> None:
     with psycopg.connect(postgres) as connection:
         found = connection.execute("SELECT relname FROM pg_class WHERE oid >= 16384").fetchall()
     assert found == []
+
+
+@pytest.fixture
+def quick_spark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark without what pays for many rows only: half the CPU for few."""
+    pytest.importorskip("pyspark", reason="pyspark is not installed: scripts/install-spark")
+    if shutil.which("java") is None:
+        pytest.skip("java is not installed")
+    settings = tmp_path / "conf" / "spark-defaults.conf"
+    settings.parent.mkdir()
+    settings.write_text(
+        "spark.sql.codegen.wholeStage false\n"
+        "spark.sql.codegen.factoryMode NO_CODEGEN\n"
+        "spark.sql.adaptive.enabled false\n"
+        "spark.sql.shuffle.partitions 1\n"
+    )
+    monkeypatch.setenv("SPARK_CONF_DIR", str(settings.parent))
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
+
+@pytest.mark.usefixtures("quick_spark")
+def test_spark_makes_the_tables_that_duckdb_makes(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    _hosts(data)
+    before, left_out = set(data.iterdir()), Dataset(data).table("grabs").ip.to_pyarrow().to_pylist()[:1]
+    here = gather(Dataset(data, left_out))
+    with on_engine(Dataset(data, left_out), "spark") as there:
+        (folder,) = set(data.iterdir()) - before
+        java = process_with(str(folder))
+        assert java is not None
+        assert listening(java) <= {"127.0.0.1", "[::ffff:127.0.0.1]"}
+        evidence = gather(there)
+        assert [name for name in _ON_SPARK if not _same(name, here, evidence)] == []
+    assert all(rows_of(_SPECS[name], here).num_rows for name in _ON_SPARK)
+    assert (set(data.iterdir()), process_with(str(folder))) == (before, None)
+
+
+def process_with(text: str) -> int | None:
+    """A process whose command line has this in it."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if text in (entry / "cmdline").read_text(errors="replace"):
+                return int(entry.name)
+    return None
+
+
+def listening(process: int) -> set[str]:
+    """Addresses at which a process listens."""
+    sockets = subprocess.run(["ss", "-Hltnp"], check=True, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[3].rpartition(":")[0] for line in sockets if f"pid={process}," in line}
 
 
 def assert_same(data: Path, backend: str, names: Iterable[str]) -> None:

@@ -46,7 +46,8 @@ def _class_of(backend: str) -> type[DatasetElsewhere]:
     try:
         found: type[DatasetElsewhere] = getattr(import_module(f"{__package__}.{module}"), name)
     except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
         raise StudyError(
-            f"--backend {backend}: {error.name} is missing; run: pip install 'mailcensus[{group}]'"
+            f"--backend {backend}: {missing} is missing; run: pip install 'mailcensus[{group}]'"
         ) from None
     return found

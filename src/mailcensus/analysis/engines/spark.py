@@ -1,6 +1,8 @@
 """The analyses in Apache Spark, which reads the dataset's Parquet parts itself.
 
-What DuckDB would hold in memory is held as checkpoints: later queries do not work it out again.
+What DuckDB would hold in memory is written as Parquet into the session's folder: later queries read the columns that
+they need, Spark knows how large it is, and the heap stays free. The workers of a cluster must see that folder, as they
+must see the parts.
 """
 
 from __future__ import annotations
@@ -73,11 +75,11 @@ class SparkDataset(DatasetElsewhere):
             self._folder.cleanup()
             raise
         self._session = self._running.spark
+        self._held: list[Path] = []
         if self.left_out:
             frame_of(self._session, pa.table({"ip": sorted(self.left_out)})).createOrReplaceTempView(
                 _LEFT_OUT
             )
-        SparkBackend.register_options()
         connected: SparkBackend = SparkBackend().connect(self._session)  # from_connection makes Ibis' own
         return connected
 
@@ -101,14 +103,18 @@ class SparkDataset(DatasetElsewhere):
         return self._there_now(name, frame, ibis.Schema.from_pyarrow(schema))
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
-        """Hold rows: few as they are, those of a query as a checkpoint."""
+        """Hold rows: those from here as they are, those of a query in a file."""
         if isinstance(table, pa.Table):
             schema = ibis.Schema.from_pyarrow(table.schema)
             return self._there_now(name, frame_of(self._session, table), schema)
         self.connection._run_pre_execute_hooks(table)  # constant tables within it
+        file = Path(self._folder.name) / f"{name}_{len(self._held)}.parquet"
         with _failing_in_one_line():
-            frame = self._session.sql(self.connection.compile(table)).localCheckpoint()
-        return self._there_now(name, frame, table.schema())
+            frame = self._session.sql(self.connection.compile(table))
+            frame.write.parquet(str(file))
+            rows = self._session.read.schema(frame.schema).parquet(str(file))
+        self._held.append(file)
+        return self._there_now(name, rows, table.schema())
 
     def _in_todays_shape(self, name: str) -> Path:
         file = Path(self._folder.name) / f"{name}.parquet"

@@ -7,7 +7,6 @@ What it prints is kept from the terminal; its last error is what a failure says.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -20,18 +19,17 @@ from pyspark.errors import PySparkException
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
+from mailcensus.analysis.engines.java import check_java
 from mailcensus.study import StudyError
 
 HERE = "spark"
 """`--backend spark`: on this machine, all its cores."""
-OLDEST_JAVA = 17
-"""Spark 4's."""
 _MEMORY = "2g"
 """Of the Java process' heap; the environment's SPARK_DRIVER_MEMORY, as Spark calls it, says otherwise."""
-_PARTITIONS = 4
-"""Of what is shuffled on this machine; Spark's 200 are for clusters, and cost a second a query here."""
-_ROWS_A_BATCH = 100_000
+_ASKED_FOR = {"spark.sql.execution.arrow.maxRecordsPerBatch": "100000"}
 """Each batch of rows that goes there is a partition: Spark's 10,000 would make a hundred of a million hosts."""
+_ASKED_FOR_HERE = {"spark.sql.shuffle.partitions": "4"}
+"""Spark's 200 are for clusters, and cost a second a query here."""
 _END_SECONDS = 30
 _LOGGING = """\
 rootLogger.level = error
@@ -71,11 +69,21 @@ class Session:
             with self._said.open("wb") as said:
                 self._gateway = launch_gateway(conf, {"stdout": said, "stderr": said})
             self.spark = SparkSession(SparkContext(gateway=self._gateway, conf=conf))
+            self._set_where_nobody_has(_ASKED_FOR)
+            if backend == HERE:
+                self._set_where_nobody_has(_ASKED_FOR_HERE)
         except (PySparkException, Py4JError) as error:
             self._end_java()
             raise StudyError(f"--backend {backend}: Spark did not start: {self._why(error)}") from None
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)  # Spark's own would go on asking a session that has ended
+
+    def _set_where_nobody_has(self, settings: dict[str, str]) -> None:
+        """Set what spark-defaults.conf does not."""
+        theirs = self.spark.sparkContext.getConf()
+        for name, value in settings.items():
+            if theirs.get(name) is None:
+                self.spark.conf.set(name, value)
 
     def close(self) -> None:
         """Stop the session and its Java process."""
@@ -107,7 +115,6 @@ def _settings(backend: str, folder: Path, logging: Path) -> dict[str, str]:
         "spark.master": "local[*]",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.sql.shuffle.partitions": str(_PARTITIONS),
     }
     return {
         **(on_loopback if backend == HERE else {"spark.master": backend}),
@@ -121,34 +128,7 @@ def _settings(backend: str, folder: Path, logging: Path) -> dict[str, str]:
         # As in DuckDB: what cannot be is null.
         "spark.sql.ansi.enabled": "false",
         "spark.sql.legacy.sizeOfNull": "false",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": str(_ROWS_A_BATCH),
     }
-
-
-def check_java() -> None:
-    """Whether the Java that Spark would start will do: JAVA_HOME's, else the first on PATH.
-
-    Raises:
-        StudyError: there is none, or it is too old.
-    """
-    home = os.environ.get("JAVA_HOME")
-    java = f"{home}/bin/java" if home else "java"
-    try:
-        said = subprocess.run(
-            [java, "-version"], capture_output=True, text=True, errors="replace", timeout=60
-        )
-    except OSError:
-        where = f"JAVA_HOME is {home}, where there is none" if home else "none is on PATH"
-        raise StudyError(
-            f"--backend spark: it needs Java {OLDEST_JAVA} or newer, and {where}; "
-            "Debian: apt-get install default-jre-headless"
-        ) from None
-    found = re.search(r'version "(\d+)', said.stderr + said.stdout)
-    if found is None or int(found[1]) < OLDEST_JAVA:
-        is_version = f"is version {found[1]}" if found else "does not say its version"
-        raise StudyError(
-            f"--backend spark: it needs Java {OLDEST_JAVA} or newer; {java} {is_version}; set JAVA_HOME"
-        )
 
 
 def one_line(error: Any) -> str:

@@ -10,7 +10,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 import sqlglot as sg
 import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.base import NULL
+from ibis.backends.sql.compilers.base import NULL, SQLGlotCompiler
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from ibis.backends.sql.datatypes import PySparkType
 from ibis.common.exceptions import UnsupportedOperationError
@@ -60,6 +60,16 @@ class Compiler(PySparkCompiler):
             case name:
                 made = call[name](*given)
         return made
+
+    def visit_Field(self, op: ops.Field, *, rel: sge.Expression, name: str) -> sge.Expression:
+        """A column, NaN and all: Ibis' setting to take that for null is not asked for."""
+        return SQLGlotCompiler.visit_Field(self, op, rel=rel, name=name)
+
+    def visit_NonNullLiteral(
+        self, op: ops.Literal, *, value: object, dtype: dt.DataType
+    ) -> sge.Expression | None:
+        """See visit_Field."""
+        return None if dtype.is_floating() else super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
     def visit_Literal(self, op: ops.Literal, *, value: object, dtype: dt.DataType) -> sge.Expression:
         """A list says what it is a list of, since an empty one does not show it."""
