@@ -37,10 +37,32 @@ def test_the_figures_of_a_table_are_written(
     tables: Mapping[str, pa.Table], name: str, tmp_path: Path
 ) -> None:
     parts = write_figures(name, tables[name], tmp_path)
-    assert len(parts) == 1 + len(FURTHER_FIGURES.get(name, {}))
+    endings = {f"-{end}" for end in FURTHER_FIGURES.get(name, {}) if not end.startswith("home")}
+    assert {part.name for part in parts} == {name.replace("_", "-") + end for end in ("", *endings)}
     for part in parts:
         assert (tmp_path / f"{part.name}.svg").stat().st_size > 1_000
         assert (tmp_path / f"{part.name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_study_has_a_map_of_its_own_country_which_the_states_have_anyway(
+    tables: Mapping[str, pa.Table], tmp_path: Path
+) -> None:
+    rows = tables["server_locations"].to_pylist()
+    assert {row["country"] for row in rows if row["foreign"] is False} == {"US"}
+    at_home = [{**row, "foreign": row["country"] != "DE"} for row in rows]
+    german = pa.Table.from_pylist(at_home, schema=tables["server_locations"].schema)
+    drawn = {
+        part.name.removeprefix("server-locations")
+        for part in write_figures("server_locations", german, tmp_path)
+    }
+    assert drawn == {
+        "",
+        "-operators",
+        "-united-states",
+        "-united-states-operators",
+        "-home",
+        "-home-operators",
+    }
 
 
 @pytest.mark.parametrize("name", DRAWN)

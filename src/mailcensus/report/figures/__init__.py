@@ -124,13 +124,17 @@ FIGURES: Mapping[str, FigureSpec] = {
 
 FURTHER_FIGURES: Mapping[str, Mapping[str, FigureSpec]] = {
     "server_locations": {
-        "united-states": FigureSpec(
-            "The same in the United States.",
-            mail_domains.country_by_rank,
-        ),
         "operators": FigureSpec(
             "Locations of servers by the provider that serves most domains there.",
             mail_domains.world_by_operator,
+        ),
+        "united-states": FigureSpec("Locations in the United States, by rank.", mail_domains.states_by_rank),
+        "united-states-operators": FigureSpec(
+            "Locations in the United States, by provider.", mail_domains.states_by_operator
+        ),
+        "home": FigureSpec("Locations in the study's own country, by rank.", mail_domains.home_by_rank),
+        "home-operators": FigureSpec(
+            "Locations in the study's own country, by provider.", mail_domains.home_by_operator
         ),
     },
     "redundancy": {

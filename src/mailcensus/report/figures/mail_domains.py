@@ -158,25 +158,47 @@ def domain_tls(table: pa.Table) -> Figure | None:
 
 def world_by_rank(table: pa.Table) -> Figure | None:
     """Locations on the world, by the best rank of a server there (Hayes 2024, figures 2 and 3)."""
-    return _map(table, Area.WORLD, "rank")
-
-
-def country_by_rank(table: pa.Table) -> Figure | None:
-    """The same on the United States."""
-    inside = [row for row in _all(table) if row["country"] == "US"]
-    return _map(table, Area.UNITED_STATES, "rank") if inside else None
+    return _map(_all(table), Area.WORLD, "rank")
 
 
 def world_by_operator(table: pa.Table) -> Figure | None:
     """Locations on the world, by who serves most domains there."""
-    known = any(row["operator"] is not None for row in _all(table))
-    return _map(table, Area.WORLD, "operator") if known else None
+    return _by_operator(_all(table), Area.WORLD)
 
 
-def _map(table: pa.Table, area: Area, by: str) -> Figure | None:
-    rows = _all(table)
-    if area is Area.UNITED_STATES:
-        rows = [row for row in rows if row["country"] == "US"]
+def states_by_rank(table: pa.Table) -> Figure | None:
+    """Locations in the United States, by rank."""
+    return _map(_in_states(table), Area.UNITED_STATES, "rank")
+
+
+def states_by_operator(table: pa.Table) -> Figure | None:
+    """Locations in the United States, by operator."""
+    return _by_operator(_in_states(table), Area.UNITED_STATES)
+
+
+def home_by_rank(table: pa.Table) -> Figure | None:
+    """Locations in the study's own country, by rank; none of the United States, which have a map of their own."""
+    return _map(_at_home(table), Area.FITTED, "rank")
+
+
+def home_by_operator(table: pa.Table) -> Figure | None:
+    """The same by operator."""
+    return _by_operator(_at_home(table), Area.FITTED)
+
+
+def _in_states(table: pa.Table) -> _Rows:
+    return [row for row in _all(table) if row["country"] == "US"]
+
+
+def _at_home(table: pa.Table) -> _Rows:
+    return [row for row in _all(table) if row["foreign"] is False and row["country"] != "US"]
+
+
+def _by_operator(rows: _Rows, area: Area) -> Figure | None:
+    return _map(rows, area, "operator") if any(row["operator"] is not None for row in rows) else None
+
+
+def _map(rows: _Rows, area: Area, by: str) -> Figure | None:
     dots = [
         Dot(row["latitude"], row["longitude"], _kind(row, by), row["domains"], _place(row)) for row in rows
     ]
