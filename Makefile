@@ -38,6 +38,7 @@ packages: ## Debian packages that integration tests talk to, by apt where we are
 	scripts/unpack-exim
 	scripts/unpack-cyrus
 	scripts/unpack-senders
+	scripts/install-spark
 	scripts/unpack-latex
 
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
