@@ -77,7 +77,7 @@ def test_of_exclusions_it_says_whom_they_stopped_and_no_more(tmp_path: Path) -> 
     assert (row["file"], row["addresses"], row["refused"]) == ("opt-outs.txt", None, 2)
 
 
-@pytest.mark.parametrize("step", (1, 2, 3, 5, 7, 8))
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 8])
 def test_a_kill_anywhere_leaves_nothing_twice_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:

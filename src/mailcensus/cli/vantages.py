@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mailcensus.vantages.office import StudyOffice
 
 _PLACE = "127.0.0.1:8786"
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
 Authority = Annotated[
     Path | None,
@@ -105,16 +107,24 @@ def join(
     tls = _tls(authority, certificate, key)
     check_place(place, tls)
     check_place(own, tls)
+    own_name = _checked_name(name or socket.gethostname())
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await join_office(place, name or socket.gethostname(), own, tls, stop=stop, wait_s=wait_s)
+        await join_office(place, own_name, own, tls, stop=stop, wait_s=wait_s)
         if stop.is_set():
             raise KeyboardInterrupt
 
     asyncio.run(until_stopped())
+
+
+def _checked_name(name: str) -> str:
+    """Names stand in columns and in lists of them."""
+    if not _NAME.fullmatch(name):
+        raise StudyError(f"--name {name!a}: letters, digits, dots, hyphens and underscores only, at most 63")
+    return name
 
 
 def _need_dask() -> None:

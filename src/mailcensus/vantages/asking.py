@@ -79,8 +79,8 @@ async def ask_piece(
             raise Stopped
         await asyncio.sleep(_WAIT_S)
     with TemporaryDirectory(prefix="mailcensus-piece-") as directory:
-        study = await _set_up(Path(directory), office, piece, vantage, start)
-        errand = _Errand(office, holder, study, start, is_stopping, on_rest)
+        study = _study_of(Path(directory), vantage, start)
+        errand = _Errand(office, piece, holder, study, start, is_stopping, on_rest)
         try:
             await errand.run()
         finally:
@@ -93,6 +93,7 @@ class _Errand:
     def __init__(
         self,
         office: Office,
+        piece: str,
         holder: str,
         study: Study,
         start: Start,
@@ -100,9 +101,10 @@ class _Errand:
         on_rest: Callable[[], None],
     ) -> None:
         self._office = office
+        self._piece = piece
         self._holder = holder
         self._study = study
-        self._unit = start.unit
+        self._start = start
         self._is_stopping = is_stopping
         self._on_rest = on_rest
         self._copied = set(start.parts)
@@ -118,15 +120,27 @@ class _Errand:
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(self._keep_lease()), group.create_task(self._keep_copying())]
+                renewing = group.create_task(self._keep_lease())
+                await self._fetch()
+                copying = group.create_task(self._keep_copying())
                 await self._granted.wait()
                 await self._ask()
-                beside[1].cancel()
+                copying.cancel()
                 await self._copy(is_done=True)
-                beside[0].cancel()
+                renewing.cancel()
         except BaseExceptionGroup as failures:
-            await _unless_unreachable(self._copy())
+            if self._granted.is_set():
+                await _unless_unreachable(self._copy())
             raise failures.exceptions[0] from None
+
+    async def _fetch(self) -> None:
+        """What earlier vantages have found of the piece."""
+        data = self._study.data
+        for part in self._start.parts:
+            (data / part).parent.mkdir(exist_ok=True)
+            (data / part).write_bytes(await self._office.fetch(self._piece, part))
+        if not run_file(data).exists():
+            run_file(data).write_text(json.dumps({"run_id": self._start.run_id, "stages": {}}))
 
     async def _ask(self) -> None:
         with CurrentRun(self._study.data, datetime.now(UTC)) as run:
@@ -167,7 +181,7 @@ class _Errand:
             self._look_for_rest()
 
     def _follow(self, units: int) -> None:
-        self._share = units * self._unit
+        self._share = units * self._start.unit
         if self._door is not None:
             self._door.keep_to_share(self._share)
         if units:
@@ -228,16 +242,11 @@ async def _unless_unreachable(call: Awaitable[None]) -> None:
         await call
 
 
-async def _set_up(directory: Path, office: Office, piece: str, vantage: str, start: Start) -> Study:
-    """The study that a piece is, with what earlier vantages have found of it."""
+def _study_of(directory: Path, vantage: str, start: Start) -> Study:
+    """The study that a piece is to a vantage, without what has been found of it."""
     settings = Settings.model_validate_json(start.settings_json)
     named = settings.study.model_copy(update={"vantage": vantage})
     study = Study(directory, settings.model_copy(update={"study": named}))
-    write_files(directory, start.files)
     study.data.mkdir()
-    for part in start.parts:
-        (study.data / part).parent.mkdir(exist_ok=True)
-        (study.data / part).write_bytes(await office.fetch(piece, part))
-    if not run_file(study.data).exists():
-        run_file(study.data).write_text(json.dumps({"run_id": start.run_id, "stages": {}}))
+    write_files(directory, start.files)
     return study

@@ -53,6 +53,7 @@ _SETTINGS = {
 _NO_DASHBOARD = "127.0.0.1:0"
 """Dask opens a port for it in any case; nothing is served there."""
 _PLUGIN = "vantage"
+_LOOK_S = 0.5
 
 logging.getLogger("distributed").setLevel(logging.ERROR)
 
@@ -114,13 +115,12 @@ async def _until_done(
     office: StudyOffice, client: Client, on_progress: Callable[[StudyOffice], None]
 ) -> None:
     tasks = [client.submit(ask, name, key=f"piece-{name}", pure=False) for name in office.left]
-    gathering = asyncio.ensure_future(client.gather(tasks))
-    while not gathering.done():
-        await asyncio.wait({gathering}, timeout=1.0)
+    while not all(task.done() for task in tasks):
+        await asyncio.sleep(_LOOK_S)
         on_progress(office)
         if office.trouble is not None:
             raise office.trouble
-    gathering.result()
+    await client.gather(tasks)  # raises what a bug of ours raised at a vantage
     if office.left:
         raise StageFailed(f"pieces {', '.join(office.left)} were not brought; run the same command again")
 
@@ -179,12 +179,12 @@ def ask(piece: str) -> None:
                 on_rest=secede,
             )
         )
-    except (Stopped, LeaseLost, CommClosedError) as error:
-        raise Reschedule from error
+    except (Stopped, LeaseLost, CommClosedError):
+        raise Reschedule from None  # somebody else asks it now, or will
     except StudyError as error:
         vantage.trouble = error
         vantage.stopping.set()
-        raise Reschedule from error
+        raise Reschedule from None
     finally:
         vantage.asking -= 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mailcensus.study import StageFailed, Study, StudyError
@@ -27,7 +27,6 @@ class _Errand:
 
     piece: str
     vantage: str
-    progress: Progress = field(default_factory=Progress)
 
 
 class StudyOffice:
@@ -58,7 +57,9 @@ class StudyOffice:
         self._gatherer = Gatherer(study.data)
         self._writing = asyncio.Lock()
         self._errands: dict[str, _Errand] = {}
-        self._progress: dict[str, Progress] = {}
+        self._progress = {
+            piece.name: Progress(addresses=piece.sample or piece.everyone.count) for piece in pieces
+        }
         self.gathered: dict[str, Gathered] = {}
         """By piece, what came of those that are in the dataset."""
         self.trouble: StudyError | None = None
@@ -68,7 +69,8 @@ class StudyOffice:
         """Take up what an earlier office left."""
         for name in self._pieces:
             if gathered_of(self._directory(name)) is not None:
-                self.gathered[name] = await self._gather(name)
+                came = self.gathered[name] = await self._gather(name)
+                self._progress[name] = Progress(addresses=came.asked, addresses_done=came.asked)
 
     @property
     def left(self) -> list[str]:
@@ -84,7 +86,7 @@ class StudyOffice:
         )
 
     def progress(self) -> Progress:
-        """How far all pieces together are, as vantages told it since this office opened."""
+        """How far all pieces together are; of those that an earlier office gathered, their addresses."""
         told = self._progress.values()
         return Progress(
             **{name: sum(getattr(one, name) for one in told) for name in Progress.__dataclass_fields__}
@@ -123,7 +125,8 @@ class StudyOffice:
     async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
         lease = self._leases.renew(holder, now_s(), kept_to=kept_to, resting=progress.is_resting)
         errand = self._errands[holder]
-        errand.progress = self._progress[errand.piece] = progress
+        if progress.addresses:  # before that it has not begun
+            self._progress[errand.piece] = progress
         self._opt_outs.look_again()
         is_new = self._opt_outs.version != exclusions_version
         return Renewed(
