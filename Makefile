@@ -67,6 +67,9 @@ lock: ## write requirements*.lock again from pyproject.toml; needs uv
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group fuzz --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--output-file requirements-fuzz.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group spark --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--output-file requirements-spark.lock
 
 sbom: ## what we stand on, CycloneDX JSON out of the lock: build/sbom.json
 	@mkdir -p build
