@@ -25,9 +25,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.synthetic_study import write_population
+from mailcensus.analysis.analyse import no_search_for_garbage, tables_of
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
-from mailcensus.analysis.table_spec import rows_of
 from mailcensus.analysis.writing import write_tables
 from mailcensus.dataset.tables import Dataset
 
@@ -70,6 +70,11 @@ class Measured:
 def _measure(data: Path, chapter: bool) -> Measured:
     """Runs in a child."""
     warnings.simplefilter("ignore")
+    with no_search_for_garbage():
+        return _measured(data, chapter)
+
+
+def _measured(data: Path, chapter: bool) -> Measured:
     began, cpu = time.perf_counter(), time.process_time()
     evidence = gather(Dataset(data))
     clusters = time.perf_counter()
@@ -86,7 +91,7 @@ def _measure(data: Path, chapter: bool) -> Measured:
 
 
 def _made(evidence: Evidence, names: tuple[str, ...]) -> dict[str, pa.Table]:
-    return {spec.name: rows_of(spec, evidence) for spec in TABLES if spec.name in names}
+    return tables_of(evidence, [spec for spec in TABLES if spec.name in names])
 
 
 def _peak_mb() -> float:

@@ -1,7 +1,10 @@
 """A dataset as tables."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import ibis
+import pyarrow as pa
 import pytest
 
 from mailcensus.dataset.parts import PartWriter
@@ -50,3 +53,19 @@ def test_the_last_attempt_of_the_newest_run_is_final(tmp_path: Path) -> None:
         (ip(1), "ssh", 1, "rate_limited"),
         (ip(2), "smtp", 1, "ok"),
     ]
+
+
+def test_threads_ask_at_once_and_see_what_others_hold(tmp_path: Path) -> None:
+    PartWriter(tmp_path, "grabs", Grab).write([grab(1, run_id="2026")])
+    dataset = Dataset(tmp_path)
+    shared = dataset.put("shared", pa.table({"number": [1]}))
+    constants = ibis.memtable({"number": [2]})
+
+    def ask(own: int) -> list[int]:
+        mine = dataset.put(f"own_{own}", ibis.union(shared, constants))
+        numbers = dataset.rows(mine.order_by("number"))["number"].to_pylist()
+        alone = dataset.rows(constants)["number"].to_pylist()
+        return [*numbers, *alone, dataset.table("grabs").count().to_pyarrow().as_py()]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(ask, range(40))) == [[1, 2, 2, 1]] * 40

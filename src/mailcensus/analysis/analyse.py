@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pyarrow as pa
 
 from mailcensus.analysis.catalogue import TABLES
-from mailcensus.analysis.evidence import gather
-from mailcensus.analysis.table_spec import rows_of
+from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.table_spec import TableSpec, rows_of
 from mailcensus.dataset.tables import Dataset
 
 
 def analyse(dataset: Dataset) -> dict[str, pa.Table]:
     """Every table of the catalogue, for the newest run; empty tables and zero counts where nothing was found."""
-    with _no_search_for_garbage():
-        evidence = gather(dataset)
-        return {spec.name: rows_of(spec, evidence) for spec in TABLES}
+    with no_search_for_garbage():
+        return tables_of(gather(dataset), TABLES)
+
+
+def tables_of(evidence: Evidence, specs: Sequence[TableSpec]) -> dict[str, pa.Table]:
+    """Some tables, as many at once as the dataset takes questions: while one is put into SQL, another is answered."""
+    names = [spec.name for spec in specs]
+    worked_out = partial(rows_of, evidence=evidence)
+    if evidence.dataset.at_once == 1:
+        return dict(zip(names, map(worked_out, specs), strict=True))
+    with ThreadPoolExecutor(evidence.dataset.at_once) as pool:
+        return dict(zip(names, pool.map(worked_out, specs), strict=True))
 
 
 @contextmanager
-def _no_search_for_garbage() -> Iterator[None]:
+def no_search_for_garbage() -> Iterator[None]:
     """Python's collector looks through all there is again and again while queries are translated.
 
     That is an eighth of an analysis of little; what it would find in the meantime is some 60 MB.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, TypeVar
 
 import ibis
@@ -92,11 +93,14 @@ class Evidence:
     """Services that show SSH host keys; all others show TLS keys."""
     worked_out: dict[str, Any] = field(default_factory=dict)
     """What `once` has made so far."""
+    making: dict[str, Lock] = field(default_factory=dict)
+    """Held by the thread that makes it."""
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` makes, made the first time it is asked for by this name: tables that several others need."""
-        if name not in self.worked_out:
-            self.worked_out[name] = make()
+        with self.making.setdefault(name, Lock()):
+            if name not in self.worked_out:
+                self.worked_out[name] = make()
         made: Made = self.worked_out[name]
         return made
 

@@ -35,6 +35,6 @@ def rows_of(spec: TableSpec, evidence: Evidence) -> pa.Table:
     def work_out() -> pa.Table:
         if spec.source is not None and not evidence.dataset.has(spec.source):
             return schema.empty_table()
-        return spec.function(evidence).select(*schema.names).to_pyarrow().cast(schema)
+        return evidence.dataset.rows(spec.function(evidence).select(*schema.names)).cast(schema)
 
     return evidence.once(f"rows of {spec.name}", work_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,12 +14,12 @@ import ibis.expr.operations as ops
 import pyarrow as pa
 from ibis.backends.sql.datatypes import DuckDBType
 
-from mailcensus.dataset.migrations.shape import union_of
+from mailcensus.dataset.connections import ARRIVING, ThreadsBackend
+from mailcensus.dataset.migrations.shape import query_of
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 
 _LEFT_OUT = "left_out_addresses"
-_ARRIVING = "arriving_rows"
 _OF_RUNS = ("hits", "grabs", "runs", "canaries")
 
 
@@ -32,6 +33,10 @@ class Dataset:
         default_certificates: a study's own catalogue of these; None: it has none.
     """
 
+    at_once = 2
+    """How many threads may ask at once: while one question is put into SQL, or its answer is looked through in Python,
+    another one is answered. More would want more memory, and not be faster."""
+
     def __init__(
         self,
         data: Path,
@@ -41,10 +46,11 @@ class Dataset:
     ) -> None:
         self.data = data
         self.default_certificates = default_certificates
-        self.connection: Any = ibis.duckdb.connect()
+        self.connection: Any = ThreadsBackend().connect()
         self.left_out = frozenset(left_out)
         self.left_out_networks = frozenset(left_out_networks)
         self._opened: dict[str, tuple[list[Path], ibis.Table]] = {}
+        self._opening = threading.Lock()
         if self.left_out:
             self.put(_LEFT_OUT, pa.table({"ip": sorted(self.left_out)}))
 
@@ -55,9 +61,10 @@ class Dataset:
             KeyError: there is no such table.
         """
         files = visible_files(self.data / name)
-        if name not in self._opened or self._opened[name][0] != files:
-            self._opened[name] = files, self._open(name, files)
-        return self._opened[name][1]
+        with self._opening:
+            if name not in self._opened or self._opened[name][0] != files:
+                self._opened[name] = files, self._open(name, files)
+            return self._opened[name][1]
 
     def has(self, name: str) -> bool:
         """Whether anything was written to a table."""
@@ -73,16 +80,14 @@ class Dataset:
         table: ibis.Table = self._read(shown, files, schema)
         if kept:
             self.connection.raw_sql(
-                f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM all_{name} ANTI JOIN {_LEFT_OUT} USING (ip)"
+                f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM all_{name} ANTI JOIN {_LEFT_OUT} USING (ip)"
             )
             table = self.connection.table(name)
         return table
 
     def _read(self, name: str, files: list[Path], schema: pa.Schema) -> ibis.Table:
         """A view of parts; those of an earlier mailcensus are shown in today's shape."""
-        if (query := union_of(files, schema)) is None:
-            return self.connection.read_parquet([str(file) for file in files], table_name=name)
-        self.connection.raw_sql(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+        self.connection.raw_sql(f'CREATE OR REPLACE VIEW "{name}" AS {query_of(files, schema)}')
         return self.connection.table(name)
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
@@ -91,25 +96,30 @@ class Dataset:
         An earlier table of that name is gone before; `table` cannot read it.
         """
         schema = _nullable(table)
-        self.connection.raw_sql(f'DROP TABLE IF EXISTS temp.main."{name}"')
-        self.connection.raw_sql(f'CREATE TEMP TABLE "{name}" ({_columns(schema)})')
+        self.connection.raw_sql(f'DROP TABLE IF EXISTS "{name}"')
+        self.connection.raw_sql(f'CREATE TABLE "{name}" ({_columns(schema)})')
         # Not by Ibis' create_table: that asks the database what it has just been told, each time for milliseconds.
         if isinstance(table, ibis.Table):
             self.connection._run_pre_execute_hooks(table)  # constant tables within it
-            self.connection.raw_sql(f'INSERT INTO temp.main."{name}" {self.connection.compile(table)}')
+            self.connection.raw_sql(f'INSERT INTO "{name}" {self.connection.compile(table)}')
         elif table.num_rows:
-            self.connection.con.register(_ARRIVING, table)
-            self.connection.raw_sql(f'INSERT INTO temp.main."{name}" FROM {_ARRIVING}')
-            self.connection.con.unregister(_ARRIVING)
-        place = ops.Namespace(catalog="temp", database="main")
+            self.connection.con.register(ARRIVING, table)
+            self.connection.raw_sql(f'INSERT INTO "{name}" FROM {ARRIVING}')
+            self.connection.con.unregister(ARRIVING)
+        place = ops.Namespace(catalog="memory", database="main")
         return ops.DatabaseTable(name, schema, self.connection, place).to_expr()
 
     def put_query(self, name: str, query: str, rows: pa.Table) -> ibis.Table:
         """Hold what DuckDB makes of a query in SQL over rows, which it knows as `<name>_rows`."""
         self.put(f"{name}_rows", rows)
-        self.connection.raw_sql(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {query}')
-        held: ibis.Table = self.connection.table(name, database=("temp", "main"))
+        self.connection.raw_sql(f'CREATE OR REPLACE TABLE "{name}" AS {query}')
+        held: ibis.Table = self.connection.table(name)
         return held
+
+    def rows(self, table: ibis.Table) -> pa.Table:
+        """What an expression stands for; one of constants alone too, which Ibis would ask a database of its own."""
+        found: pa.Table = self.connection.to_pyarrow(table)
+        return found
 
     def forget_order(self) -> None:
         """Rows may be read in any order: keeping that of files costs memory."""

@@ -21,6 +21,9 @@ class DatasetElsewhere(Dataset):
         connection: the Ibis backend of the engine.
     """
 
+    at_once = 1
+    """A session elsewhere is one connection."""
+
     def __init__(self, local: Dataset, backend: str) -> None:
         """Begin a session on the engine that `backend` names."""
         # Not Dataset's: it would open a DuckDB of its own.
@@ -61,6 +64,10 @@ class DatasetElsewhere(Dataset):
     def put_query(self, name: str, query: str, rows: pa.Table) -> ibis.Table:
         """What DuckDB makes of rows, brought to the engine: the query is in DuckDB's SQL."""
         return self.put(name, self.local.put_query(name, query, rows).to_pyarrow())
+
+    def rows(self, table: ibis.Table) -> pa.Table:
+        """What an expression stands for; constants alone need no engine."""
+        return table.to_pyarrow()
 
     def forget_order(self) -> None:
         """No other engine keeps the order of files."""

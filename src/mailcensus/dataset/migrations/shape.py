@@ -30,8 +30,8 @@ def reshaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
-def union_of(files: Sequence[Path], schema: pa.Schema) -> str | None:
-    """The query, DuckDB's SQL, that shows parts in one shape; None where all of them have it.
+def query_of(files: Sequence[Path], schema: pa.Schema) -> str:
+    """The query, DuckDB's SQL, that shows parts in one shape, whichever they have.
 
     Raises:
         StudyError: a part cannot be read, or is of a newer mailcensus.
@@ -42,11 +42,14 @@ def union_of(files: Sequence[Path], schema: pa.Schema) -> str | None:
         version_of(file, old)
         shapes.setdefault(str(old.remove_metadata()), (old, []))[1].append(file)
     if all(_alike(old, schema) for old, _ in shapes.values()):
-        return None
+        return f"SELECT * FROM {_parts(files)}"
     return " UNION ALL ".join(
-        f"SELECT {select_of(old, schema)} FROM read_parquet([{', '.join(map(_text, those))}])"
-        for old, those in shapes.values()
+        f"SELECT {select_of(old, schema)} FROM {_parts(those)}" for old, those in shapes.values()
     )
+
+
+def _parts(files: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(map(_text, files))}])"
 
 
 def select_of(old: pa.Schema, new: pa.Schema) -> str:
