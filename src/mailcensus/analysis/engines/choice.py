@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -44,7 +45,9 @@ def _class_of(backend: str) -> type[DatasetElsewhere]:
         raise StudyError(f"--backend {backend}: no such engine; there are: {DUCKDB}, postgres://..., spark")
     module, name, group = _ENGINES[word]
     try:
-        found: type[DatasetElsewhere] = getattr(import_module(f"{__package__}.{module}"), name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of pyspark about pandas, which takes no part
+            found: type[DatasetElsewhere] = getattr(import_module(f"{__package__}.{module}"), name)
     except ModuleNotFoundError as error:
         missing = str(error.name).partition(".")[0]
         raise StudyError(

@@ -17,6 +17,7 @@ from typing import Any
 import ibis
 import ibis.expr.operations as ops
 import pyarrow as pa
+from ibis.backends.pyspark import Backend
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -30,10 +31,6 @@ from mailcensus.dataset.migrations.version import footer_of
 from mailcensus.dataset.parts import visible_files
 from mailcensus.model import TABLES, schema_of
 from mailcensus.study import StageFailed
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", FutureWarning)  # about pandas, which takes no part
-    from ibis.backends.pyspark import Backend
 
 _LEFT_OUT = "left_out_addresses"
 
@@ -141,7 +138,7 @@ def frame_of(session: SparkSession, rows: pa.Table) -> DataFrame:
     if not rows.num_rows:  # an Arrow table without chunks it cannot read
         return session.createDataFrame([], from_arrow_schema(kinds))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # see above
+        warnings.simplefilter("ignore", FutureWarning)  # about pandas, which takes no part
         return session.createDataFrame(rows.cast(kinds), from_arrow_schema(kinds))
 
 
