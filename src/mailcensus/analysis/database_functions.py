@@ -38,4 +38,7 @@ def list_has_any(suites: list[int], wanted: list[int]) -> bool:  # type: ignore[
 
 @ibis.udf.scalar.builtin(name="hash")  # type: ignore[untyped-decorator]
 def name_hash(text: str) -> dt.uint64:
-    """The database's own hash of a text; Ibis's goes by way of a text of bits, which takes longer than all the rest."""
+    """The database's own hash of a text; Ibis's goes by way of a text of bits, which takes longer than all the rest.
+
+    Engines without unsigned numbers give one below 2**63. Whoever joins by it looks for collisions first.
+    """
