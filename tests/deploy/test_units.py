@@ -17,7 +17,7 @@ from mailcensus.cli.app import APP
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-UNITS = ("mailcensus@.service", "mailcensus-metrics@.service")
+UNITS = ("mailcensus@.service", "mailcensus-metrics@.service", "mailcensus-vantage@.service")
 MOST_EXPOSED = 2.0
 """Of systemd's 10 for a unit without any hardening."""
 INSTRUCTIONS = {"FROM", "RUN", "COPY", "WORKDIR", "USER", "VOLUME", "ENTRYPOINT", "CMD"}
