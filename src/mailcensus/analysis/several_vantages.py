@@ -32,7 +32,9 @@ class VantageServiceRow:
     timeouts: Annotated[int, Column("of these: kept silent")]
     rate_limited: Annotated[int, Column('of these: said "later" to the end')]
     share: Annotated[float, Column("ok / hosts")]
-    others_share: Annotated[float, Column("the same of all other vantages together")]
+    others: Annotated[int, Column("hosts that all other vantages asked")]
+    others_ok: Annotated[int, Column("of these: the grab ended ok")]
+    others_share: Annotated[float, Column("others_ok / others")]
     difference: Annotated[float, Column("share - others_share")]
     low: Annotated[float, Column("lower end of the 95 % interval of the difference (Newcombe)")]
     high: Annotated[float, Column("upper end of it")]
@@ -53,11 +55,11 @@ def vantage_services(evidence: Evidence) -> ibis.Table:
     )
     totals = counts.group_by("service").agg(all_hosts=counts.hosts.sum(), all_ok=counts.ok.sum())
     rows = counts.join(totals, "service")
-    rows = rows.mutate(others=rows.all_hosts - rows.hosts)
+    rows = rows.mutate(others=rows.all_hosts - rows.hosts, others_ok=rows.all_ok - rows.ok)
     rows = rows.filter(rows.others > 0)
     rows = rows.mutate(
         share=rows.ok.cast("float64") / rows.hosts,
-        others_share=(rows.all_ok - rows.ok).cast("float64") / rows.others,
+        others_share=rows.others_ok.cast("float64") / rows.others,
     )
     low, high = _wilson(rows.share, rows.hosts)
     others_low, others_high = _wilson(rows.others_share, rows.others)
