@@ -64,7 +64,7 @@ async def collect_by_vantages(
         Leases(units_of(study.settings.politeness), most_at_once),
         OptOuts(exclusions, population.everyone),
         most_at_once,
-        lambda gathered: _note(run, gathered),
+        lambda addresses: _note(run, addresses),
     )
     await office.open()
     _check_undamaged(study, run, office)
@@ -74,10 +74,10 @@ async def collect_by_vantages(
     _finish(study, run, office, population.prefixes.count if population.order.is_sample else None)
 
 
-def _note(run: CurrentRun, gathered: int) -> None:
-    """How many pieces the dataset holds: the position of both stages."""
+def _note(run: CurrentRun, addresses: int) -> None:
+    """How many addresses are done with: the position of both stages."""
     for stage in (DISCOVER, COLLECT):
-        run.checkpoint(stage, gathered)
+        run.checkpoint(stage, addresses)
 
 
 def _check_undamaged(study: Study, run: CurrentRun, office: StudyOffice) -> None:

@@ -45,7 +45,7 @@ class StudyOffice:
         """Set up; nothing is read or written yet.
 
         Args:
-            on_gathered: told how many pieces the dataset holds, each time it holds one more.
+            on_gathered: told how many addresses are done with, each time the dataset holds another piece.
         """
         self._study = study
         self._run_id = run_id
@@ -57,9 +57,7 @@ class StudyOffice:
         self._gatherer = Gatherer(study.data)
         self._writing = asyncio.Lock()
         self._errands: dict[str, _Errand] = {}
-        self._progress = {
-            piece.name: Progress(addresses=piece.sample or piece.everyone.count) for piece in pieces
-        }
+        self._progress = {piece.name: Progress(addresses=self._size(piece.name)) for piece in pieces}
         self.gathered: dict[str, Gathered] = {}
         """By piece, what came of those that are in the dataset."""
         self.trouble: StudyError | None = None
@@ -142,7 +140,7 @@ class StudyOffice:
                 await asyncio.to_thread(store, self._data(piece), new)
             if is_done:
                 self.gathered[piece] = await self._gather(piece)
-                self._on_gathered(len(self.gathered))
+                self._on_gathered(sum(self._size(name) for name in self.gathered))
         except OSError as error:
             words = error.strerror or str(error)
             self.trouble = StageFailed(
@@ -163,6 +161,11 @@ class StudyOffice:
     async def _gather(self, piece: str) -> Gathered:
         async with self._writing:
             return await asyncio.to_thread(self._gatherer.gather, self._directory(piece))
+
+    def _size(self, piece: str) -> int:
+        """Its addresses, or the positions of its sample."""
+        named = self._pieces[piece]
+        return named.sample or named.everyone.count
 
     def _settings(self, piece: Piece) -> str:
         names = list(self._opt_outs.files)
