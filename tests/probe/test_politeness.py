@@ -193,3 +193,21 @@ def test_leaving_twice_gives_one_place_back() -> None:
     gates.leave(ticket)
     gates.leave(ticket)
     assert gates.open == 0
+
+
+def test_a_share_is_of_the_rate_and_of_what_may_be_open_and_can_be_changed_at_any_time() -> None:
+    chance = random.Random(3)
+    requests = [(0.0, chance.randrange(1 << 32), 0.5) for _ in range(600)]
+    simulation = Simulation(limits(connections_per_s=60, in_flight=40), timer_lag_s=0.002)
+    simulation.gates.keep_to_share(1 / 3)
+    simulation.run(requests)
+    starts = [at for at, _ in simulation.starts]
+    assert_rate_holds(starts, 20.0)
+    assert len(starts) == len(requests)
+    assert simulation.most_open["all"] <= 40 // 3
+    simulation.gates.keep_to_share(1.0)
+    simulation.starts.clear()
+    simulation.run([(at + simulation.now, address, 0.1) for at, address, _ in requests])
+    again = [at for at, _ in simulation.starts]
+    assert_rate_holds(again, 60.0)
+    assert again[-1] - again[0] < 0.5 * (starts[-1] - starts[0])
