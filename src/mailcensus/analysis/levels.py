@@ -20,6 +20,8 @@ LEVELS = {"address": "host", "machine": "machine", "operator": "asn"}
 """Level to the column that numbers its units. Machine: inferred, see `machines`. Operator: the AS that announces the
 address."""
 
+_SHARED = {unit: f"shared_{unit}" for unit in LEVELS.values()}
+"""Unit to the column that says of a key that two of these units show it."""
 _OF_LINKS = ("units_sharing", "hosts_sharing", "keys_shared")
 _OF_HOSTS = ("units_showing", "hosts_showing", "hosts_unknown")
 
@@ -82,17 +84,19 @@ def _sharing(evidence: Evidence, members: ibis.Table) -> ibis.Table:
     links = evidence.links.select("host", "key").join(members.select(*LEVELS.values()), "host")
     links = evidence.dataset.put("units_of_links", links)
     keys = links.group_by("key").agg(
-        **{f"shared_{unit}": links[unit].min() < links[unit].max() for unit in LEVELS.values()}
+        **{name: links[unit].min() < links[unit].max() for unit, name in _SHARED.items()}
     )
     keys = evidence.dataset.put("keys_of_levels", keys)
-    each = links.join(keys, "key")
+    each = links.select("host", "key").join(keys, "key")
+    hosts = each.group_by("host").agg(**{name: each[name].any() for name in _SHARED.values()})
+    hosts = hosts.join(members.select(*LEVELS.values()), "host")
     counts = {}
-    for unit in LEVELS.values():
-        known = each[f"shared_{unit}"] & each[unit].notnull()
-        counts[f"units_sharing_{unit}"] = each[unit].nunique(where=known)
-        counts[f"hosts_sharing_{unit}"] = each.host.nunique(where=known)
-    shared = {f"keys_shared_{unit}": _true(keys[f"shared_{unit}"]) for unit in LEVELS.values()}
-    return each.aggregate(**counts).cross_join(keys.aggregate(**shared))
+    for unit, name in _SHARED.items():
+        known = hosts[name] & hosts[unit].notnull()
+        counts[f"units_sharing_{unit}"] = hosts[unit].nunique(where=known)
+        counts[f"hosts_sharing_{unit}"] = _true(known)
+    shared = {f"keys_{name}": _true(keys[name]) for name in _SHARED.values()}
+    return hosts.aggregate(**counts).cross_join(keys.aggregate(**shared))
 
 
 def _across(members: ibis.Table) -> ibis.Table:

@@ -47,18 +47,19 @@ def rsa_transport(evidence: Evidence) -> ibis.Table:
     answers = evidence.answers
     chosen = answers.filter(answers.cipher_suite.notnull() & answers.key.notnull() & ~answers.again)
     used = chosen.select("bit", "key", transport=chosen.cipher_suite.isin(RSA_TRANSPORT))
-    shared = evidence.cluster_keys.select(shared="key")
-    each = used.left_join(shared, used.key == shared.shared)
-    is_shared = each.shared.notnull()
-    counts = each.group_by("bit").agg(
-        hosts=(each.transport & is_shared).sum(),
-        hosts_sharing=is_shared.sum(),
-        keys=each.shared.nunique(where=each.transport),
-        keys_shared=each.shared.nunique(),
-        hosts_alone=(each.transport & ~is_shared).sum(),
-        hosts_own_key=(~is_shared).sum(),
+    whole = used.group_by("bit").agg(hosts_any=used.transport.sum(), hosts_showing=used.count())
+    shared = used.semi_join(evidence.cluster_keys, "key")
+    keys = shared.group_by("bit", "key").agg(hosts=shared.transport.sum(), hosts_sharing=shared.count())
+    counts = keys.group_by("bit").agg(
+        hosts=keys.hosts.sum().cast("int64"),
+        hosts_sharing=keys.hosts_sharing.sum().cast("int64"),
+        keys=(keys.hosts > 0).sum(),
+        keys_shared=keys.count(),
     )
-    rows = counts.filter(counts.hosts_sharing > 0).join(evidence.services, "bit")
+    rows = counts.join(whole, "bit").join(evidence.services, "bit")
+    rows = rows.mutate(
+        hosts_alone=rows.hosts_any - rows.hosts, hosts_own_key=rows.hosts_showing - rows.hosts_sharing
+    )
     return rows.mutate(
         share=rows.hosts / rows.hosts_sharing,
         keys_share=rows["keys"] / rows.keys_shared,
