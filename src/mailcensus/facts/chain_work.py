@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 
+from mailcensus.dataset.processes import pool_of
 from mailcensus.facts.chain_rows import Judge, SentChain
 from mailcensus.facts.known_intermediates import KnownIntermediates
 from mailcensus.facts.revocation import RevocationLists
@@ -71,9 +70,7 @@ class Workers:
         if tasks < _WORTH_PROCESSES or count < 2:
             self._judge = grounds.judge()
         else:
-            self._pool = ProcessPoolExecutor(
-                count, get_context("spawn"), initializer=_begin, initargs=(grounds,)
-            )
+            self._pool = pool_of(count, _begin, grounds)
 
     def __enter__(self) -> Workers:
         return self
@@ -95,7 +92,6 @@ _of_process: list[Judge] = []
 
 
 def _begin(grounds: Grounds) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started us ends us
     _of_process.append(grounds.judge())
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,31 +74,3 @@ def test_two_processes_import_what_one_does(tmp_path: Path, monkeypatch: pytest.
         assert (imported.grabs, imported.rejected) == (1_800, 200)
         found.append(Dataset(study.data).table("grabs").drop("run_id").to_pyarrow().to_pylist())
     assert found[0] == found[1]
-
-
-@pytest.mark.slow
-def test_processes_end_with_a_parent_that_is_killed() -> None:
-    program = (
-        "import os, time\n"
-        "from mailcensus.dataset.imports.pieces import pool_of\n"
-        "pool = pool_of(1)\n"
-        "print(pool.submit(os.getpid).result(), flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    with parent.stdout:
-        child = int(parent.stdout.readline())
-        parent.kill()
-        parent.wait()
-    end_s = time.monotonic() + 20
-    while _is_alive(child) and time.monotonic() < end_s:
-        time.sleep(0.05)
-    assert not _is_alive(child)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import gc
 import io
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,6 +23,7 @@ from mailcensus.dataset.imports.censys import read_censys
 from mailcensus.dataset.imports.farrell import read_farrell
 from mailcensus.dataset.imports.rows import LONGEST_LINE, Open, PassedOver, Reject, Row
 from mailcensus.dataset.imports.zgrab2 import read_zgrab2
+from mailcensus.dataset.processes import pool_of
 from mailcensus.model import Grab, Observation, Outcome
 from mailcensus.study import StageFailed
 
@@ -101,7 +98,7 @@ def read_pieces(format_name: str, stream: IO[bytes], telling: Telling, workers: 
         for before, piece in pieces_of(stream):
             yield _read(format_name, telling, before, piece)
         return
-    pool = pool_of(workers)
+    pool = pool_of(workers, _collect_seldom)
     try:
         yield from _in_order(pool, format_name, stream, telling, workers)
     except BrokenProcessPool as error:
@@ -110,11 +107,6 @@ def read_pieces(format_name: str, stream: IO[bytes], telling: Telling, workers: 
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def pool_of(workers: int) -> ProcessPoolExecutor:
-    """Processes that end with this one, however it ends. Not forked: this process has threads."""
-    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin)
 
 
 def pieces_of(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -149,18 +141,7 @@ def _read(format_name: str, telling: Telling, before: int, piece: bytes) -> Batc
     return batch
 
 
-def _begin() -> None:
-    """In each process. Ctrl-C goes to all processes of a terminal; what it means is the parent's to say."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    # A piece makes hundreds of thousands of objects and no cycle: looking for some took a twentieth of the time.
+def _collect_seldom() -> None:
+    """A piece makes hundreds of thousands of objects and no cycle: looking for some took a twentieth of the time."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-
-
-def _end_with_the_parent() -> None:
-    """A parent that is killed closes nothing: each process holds both ends of the queue that it waits for."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
