@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter, defaultdict
@@ -190,6 +191,15 @@ def busy_for_long(here: Star, lab: Hosts) -> list[int]:
     return [number for number in range(1, VANTAGES + 1) if here.address(number) in busy]
 
 
+def listens_at(here: Star, number: int) -> set[str]:
+    """IPv4 addresses at which anybody listens on a machine; of IPv6 all, as the kernel writes them."""
+    words = ("cat", "/proc/net/tcp", "/proc/net/tcp6")
+    said = subprocess.run(here.command(number, *words), capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in said.splitlines()]
+    found = {row[1].partition(":")[0] for row in rows if row[3] == "0A"}  # TCP_LISTEN
+    return {socket.inet_ntoa(bytes.fromhex(one)[::-1]) if len(one) == 8 else one for one in found}
+
+
 def strike(
     here: Star, lab: Hosts, crew: dict[int, subprocess.Popen[bytes]], tls: Sequence[str], log: Path
 ) -> Killed:
@@ -197,6 +207,8 @@ def strike(
     chance, killed = random.Random(11), Killed()
     while len(busy := busy_for_long(here, lab)) < 2:
         time.sleep(0.2)
+    for number in range(VANTAGES + 1):
+        assert listens_at(here, number) <= {"127.0.0.1", here.address(number)}
     for number in chance.sample(busy, 2):
         time.sleep(chance.uniform(0.0, 2.0))
         crew[number].send_signal(signal.SIGKILL)

@@ -117,10 +117,10 @@ class Cut:
     async def begin(self, piece: str, holder: str, vantage: str) -> Start:
         return await self._office.begin(piece, holder, vantage)
 
-    async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
+    async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         if self.is_cut:
             raise OSError("no way to the office")
-        await self._office.bring(holder, new, is_done=is_done)
+        await self._office.bring(holder, new, progress, is_done=is_done)
 
     async def end(self, holder: str) -> None:
         raise OSError("no way to the office")

@@ -207,7 +207,7 @@ class _Errand:
 
     async def _copy(self, *, is_done: bool = False) -> None:
         new: Changes = await asyncio.to_thread(changes, self._study.data, frozenset(self._copied))
-        await self._office.bring(self._holder, new, is_done=is_done)
+        await self._office.bring(self._holder, new, self._progress, is_done=is_done)
         self._copied = set(new.names)
 
     def _on_discovery(self, now: DiscoveryProgress) -> None:

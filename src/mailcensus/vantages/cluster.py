@@ -213,9 +213,9 @@ class _RemoteOffice:
         )
         return Renewed(**told)
 
-    async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
+    async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         told = {"names": list(new.names), "files": dict(new.files)}
-        await self._call("bring", holder=holder, new=told, is_done=is_done)
+        await self._call("bring", holder=holder, new=told, progress=asdict(progress), is_done=is_done)
 
     async def end(self, holder: str) -> None:
         await self._call("end", holder=holder)

@@ -70,7 +70,7 @@ class Office(Protocol):
     async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
         """Renew the lease. Raises LeaseLost."""
 
-    async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
+    async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         """Hand over what has been written; at last with the word that the piece is done. Raises LeaseLost."""
 
     async def end(self, holder: str) -> None:

@@ -122,22 +122,21 @@ class StudyOffice:
 
     async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
         lease = self._leases.renew(holder, now_s(), kept_to=kept_to, resting=progress.is_resting)
-        errand = self._errands[holder]
-        if progress.addresses:  # before that it has not begun
-            self._progress[errand.piece] = progress
+        self._note(self._errands[holder].piece, progress)
         self._opt_outs.look_again()
         is_new = self._opt_outs.version != exclusions_version
         return Renewed(
             lease.number, lease.units, self._opt_outs.version, self._opt_outs.files if is_new else None
         )
 
-    async def bring(self, holder: str, new: Changes, *, is_done: bool) -> None:
+    async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         try:
             async with self._writing:
                 if not self._leases.holds(holder, now_s()):
                     raise LeaseLost(holder)
                 piece = self._errands[holder].piece
                 await asyncio.to_thread(store, self._data(piece), new)
+            self._note(piece, progress)
             if is_done:
                 self.gathered[piece] = await self._gather(piece)
                 self._on_gathered(sum(self._size(name) for name in self.gathered))
@@ -161,6 +160,10 @@ class StudyOffice:
     async def _gather(self, piece: str) -> Gathered:
         async with self._writing:
             return await asyncio.to_thread(self._gatherer.gather, self._directory(piece))
+
+    def _note(self, piece: str, progress: Progress) -> None:
+        if progress.addresses:  # before that it has not begun
+            self._progress[piece] = progress
 
     def _size(self, piece: str) -> int:
         """Its addresses, or the positions of its sample."""
