@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from mailcensus.model.column import Column
 
-
 VANTAGES_JOINED_BY = ", "
 """Between the names of several machines that asked one run."""
 
