@@ -46,7 +46,9 @@ def export(
     and the keys they share. Whom exclusion files name by now is in none.
     """
     if target is Format.CSV and out is None and sys.stdout.isatty():
-        raise StudyError("--to csv: a terminal may obey what strangers wrote; name a file with --out, or a pipe")
+        raise StudyError(
+            "--to csv: a terminal may obey what strangers wrote; name a file with --out, or a pipe"
+        )
     study = Study.open(directory)
     if table != "grabs" and target not in (Format.JSONL, Format.CSV):
         raise StudyError(f"--table {table}: {target} is not made of a table; leave --table out")

@@ -47,9 +47,7 @@ class Shard:
         number, _, count = text.partition("/")
         if _is_number(number) and _is_number(count) and 1 <= int(number) <= int(count) <= MOST_SHARDS:
             return cls(int(number), int(count))
-        raise ValueError(
-            f'{text!a} is no shard; write "2/8" for the second of eight (at most {MOST_SHARDS})'
-        )
+        raise ValueError(f'{text!a} is no shard; write "2/8" for the second of eight (at most {MOST_SHARDS})')
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
