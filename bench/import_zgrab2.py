@@ -4,7 +4,8 @@
 
 Records are one of each of smtp, pop3, ssh and https out of zgrab2's own schemas' test data (a mean of 2.8 KB), in turn,
 each row with an address of its own. Certificates and keys are the same in all rows of a kind: parsing a certificate
-that is new costs some 50 us more. By one process and by one for each processor.
+that is new costs some 50 us more. The signature of each SSH record is checked. By one process and by one for each
+processor, beside the one that writes.
 """
 
 from __future__ import annotations
@@ -30,12 +31,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--records", type=Path, required=True, help="zgrab2_schemas/zgrab2/testdata")
     parser.add_argument("--rows", type=int, default=100_000, help="(default %(default)s)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        nargs="*",
+        default=sorted({1, os.cpu_count() or 1}),
+        help="(default %(default)s)",
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailcensus-") as name:
         file = Path(name) / "grabs.jsonl"
         _write(arguments.records, arguments.rows, file)
         print(f"{arguments.rows:,} rows, {file.stat().st_size / 1e6:,.0f} MB")
-        for workers in sorted({1, os.cpu_count() or 1}):
+        for workers in arguments.workers:
             _measure(file, Path(name) / f"study-{workers}", workers)
     return 0
 
