@@ -20,7 +20,7 @@ from mailcensus.analysis.engines.components import clusters_on_engine
 from mailcensus.analysis.engines.elsewhere import DatasetElsewhere
 from mailcensus.analysis.masks import MAX_SERVICES
 from mailcensus.analysis.numbering import number_hosts
-from mailcensus.analysis.sightings import Shown, gather_shown
+from mailcensus.analysis.sightings import gather_shown
 from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
@@ -66,8 +66,6 @@ class Evidence:
     """Final grabs that said something, read when asked: ip, service, greeting."""
     hosts: ibis.Table
     """One row per host asked: host (numbers sort as addresses do), ip, connected."""
-    host_facts: ibis.Table
-    """One row per host asked: host, country, asn, as_org, ptr; null where nobody looked it up or knows."""
     keys: ibis.Table
     """One row per key of the dataset, those of other runs included: key, spki_sha256, algorithm, bits, curve."""
     answers: ibis.Table
@@ -85,16 +83,36 @@ class Evidence:
     """One row per shared key: key, cluster, hosts, mask."""
     cluster_members: ibis.Table
     """One row per host that shows a shared key: host, cluster, keys (shared ones), mask (of shared keys)."""
-    leaves: ibis.Table
-    """One row per (host, certificate shown as a leaf): host, key, certificate."""
-    certificates: ibis.Table
-    """One row per certificate shown as a leaf: key, certificate, certificate_sha256, common_name."""
+    leaf_names: ibis.Table
+    """One row per certificate of the dataset: certificate, certificate_sha256, common_name."""
     ssh_mask: int
     """Services that show SSH host keys; all others show TLS keys."""
     worked_out: dict[str, Any] = field(default_factory=dict)
     """What `once` has made so far."""
     making: dict[str, Lock] = field(default_factory=dict)
     """Held by the thread that makes it."""
+
+    @property
+    def host_facts(self) -> ibis.Table:
+        """One row per host asked: host, country, asn, as_org, ptr; null where nobody looked it up or knows."""
+        return self.once("host_facts", lambda: _host_facts(self.dataset, self.run_id, self.hosts))
+
+    @property
+    def leaves(self) -> ibis.Table:
+        """One row per (host, certificate shown as a leaf): host, key, certificate."""
+        return self.once("leaves", lambda: self.dataset.put("leaves", _leaves(self.answers)))
+
+    @property
+    def certificates(self) -> ibis.Table:
+        """One row per certificate shown as a leaf: key, certificate, certificate_sha256, common_name.
+
+        Its numbers are held; its names, the longest texts there are, are held in `leaf_names` and not twice.
+        """
+        shown = self.once(
+            "certificates", lambda: self.dataset.put("certificates_shown", _certificates(self.leaves))
+        )
+        named = shown.join(self.leaf_names, "certificate")
+        return named.select("key", "certificate", "certificate_sha256", "common_name")
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` makes, made the first time it is asked for by this name: tables that several others need."""
@@ -122,7 +140,6 @@ def gather(dataset: Dataset) -> Evidence:
         showings.group_by("key").agg(hosts=showings.count(), mask=showings.mask.bit_or()),
     )
     links = _links(dataset, showings, shown_keys)
-    leaves = dataset.put("leaves", _leaves(shown.answers))
     return Evidence(
         dataset=dataset,
         run_id=run_id,
@@ -136,7 +153,6 @@ def gather(dataset: Dataset) -> Evidence:
         software=_software(grabs),
         greetings=_greetings(dataset.table("grabs"), run_id, later),
         hosts=hosts,
-        host_facts=_host_facts(dataset, run_id, hosts),
         keys=shown.keys,
         answers=shown.answers,
         showings=showings,
@@ -145,8 +161,7 @@ def gather(dataset: Dataset) -> Evidence:
         links=links,
         cluster_keys=dataset.put("cluster_keys", _cluster_keys(links, shown_keys)),
         cluster_members=dataset.put("cluster_members", _cluster_members(links)),
-        leaves=leaves,
-        certificates=dataset.put("certificates_shown", _certificates(leaves, shown)),
+        leaf_names=shown.certificates,
         ssh_mask=services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0,
     )
 
@@ -266,8 +281,5 @@ def _cluster_members(links: ibis.Table) -> ibis.Table:
     )
 
 
-def _certificates(leaves: ibis.Table, shown: Shown) -> ibis.Table:
-    different = leaves.select("key", "certificate").distinct()
-    return different.join(shown.certificates, "certificate").select(
-        "key", "certificate", "certificate_sha256", "common_name"
-    )
+def _certificates(leaves: ibis.Table) -> ibis.Table:
+    return leaves.select("key", "certificate").distinct()
