@@ -38,6 +38,7 @@ RENEW_S = 1.0
 _MARGIN_S = 2.0
 """So much earlier than at the office a lease ends here."""
 _WAIT_S = 0.5
+_LAST_WORD_S = 5.0
 
 
 class Stopped(Exception):
@@ -239,7 +240,8 @@ class _Errand:
 async def _unless_unreachable(call: Awaitable[None]) -> None:
     """A last word to the office; it finds out by itself where that does not arrive."""
     with suppress(OSError, LeaseLost):
-        await call
+        async with asyncio.timeout(_LAST_WORD_S):  # what it raises is an OSError
+            await call
 
 
 def _study_of(directory: Path, vantage: str, start: Start) -> Study:

@@ -223,7 +223,12 @@ class _RemoteOffice:
     async def _call(self, name: str, **message: Any) -> Any:
         call = getattr(self._worker.scheduler, _PREFIX + name)(version=__version__, **message)
         future = asyncio.run_coroutine_threadsafe(_awaited(call), self._loop)
-        answer: Mapping[str, Any] = await asyncio.wrap_future(future)
+        try:
+            answer: Mapping[str, Any] = await asyncio.wrap_future(future)
+        except RuntimeError as error:  # Dask's word for a worker that is closing
+            if self._worker.status is Status.running:
+                raise
+            raise OSError(str(error)) from None
         if _LOST in answer:
             raise LeaseLost(answer[_LOST])
         if _REFUSED in answer:
