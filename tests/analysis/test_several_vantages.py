@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import sqrt
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -16,26 +20,25 @@ from mailcensus.dataset.tables import Dataset
 from mailcensus.model import Grab, Outcome, Run
 from observations import START, grab
 
-OUTCOMES = {
-    ("north", "smtp"): [Outcome.OK] * 81 + [Outcome.TIMEOUT] * 29 + [Outcome.RATE_LIMITED],
-    ("south", "smtp"): [Outcome.OK] * 95 + [Outcome.TIMEOUT] * 5,
-    ("north", "imap"): [Outcome.OK] * 9 + [Outcome.REFUSED],
-    ("south", "imap"): [Outcome.OK] * 10,
-    ("north", "ssh"): [Outcome.OK],
-}
+Networks = Sequence[Sequence[Outcome]]
+"""Outcomes by network and host."""
+OK, SILENT, LATER = Outcome.OK, Outcome.TIMEOUT, Outcome.RATE_LIMITED
 
 
 def table(
-    data: Path, vantages: str, outcomes_of: dict[tuple[str, str], list[Outcome]] = OUTCOMES
+    data: Path, vantages: str, asked: Mapping[tuple[str, str], Networks]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     grabs: list[Grab] = []
-    for (vantage, service), outcomes in outcomes_of.items():
-        base = 0 if vantage == "north" else 500
-        for number, outcome in enumerate(outcomes):
-            grabs.append(replace(grab(base + number, service, outcome), vantage=vantage))
-    again = [
-        replace(one, attempt=2, outcome=Outcome.OK) for one in grabs if one.outcome is Outcome.RATE_LIMITED
-    ]
+    for place, ((vantage, service), networks) in enumerate(asked.items()):
+        for number, outcomes in enumerate(networks):
+            for host, outcome in enumerate(outcomes):
+                ip = (
+                    f"10.{place}.{number}.{host}"
+                    if number % 2
+                    else f"2001:db8:{place}{number:02}::{host + 1:x}"
+                )
+                grabs.append(replace(grab(0, service, outcome), vantage=vantage, ip=ip))
+    again = [replace(one, attempt=2, outcome=OK) for one in grabs if one.outcome is LATER]
     PartWriter(data, "grabs", Grab).write([*grabs, *again])
     run = Run(
         run_id="r", stage="collect", started_at=START, ended_at=START, vantage=vantages, mailcensus_version="0",
@@ -47,33 +50,61 @@ def table(
     return {(row["vantage"], row["service"]): row for row in rows}
 
 
+def drawn(seed: int, share: float, networks: int = 40) -> list[list[Outcome]]:
+    """Networks whose hosts are alike: nearly all of one answer, or nearly none."""
+    chance = random.Random(seed)
+    found = []
+    for _ in range(networks):
+        likely = 0.95 if chance.random() < share else 0.05
+        found.append([OK if chance.random() < likely else SILENT for _ in range(chance.randint(1, 9))])
+    return found
+
+
+def share_and_variance(networks: Networks) -> tuple[float, float]:
+    """By the book: the ratio of two totals, networks drawn with replacement."""
+    hosts, ok = [len(one) for one in networks], [one.count(OK) for one in networks]
+    share = sum(ok) / sum(hosts)
+    squares = sum((a - share * m) ** 2 for a, m in zip(ok, hosts, strict=True)) / (len(networks) - 1)
+    return share, squares / fmean(hosts) ** 2 / len(networks)
+
+
 def test_each_vantage_stands_beside_all_others_service_by_service(tmp_path: Path) -> None:
-    found = table(tmp_path, "north, south")
-    assert sorted(found) == [("north", "imap"), ("north", "smtp"), ("south", "imap"), ("south", "smtp")]
+    asked = {
+        ("north", "smtp"): [[OK, SILENT], [LATER, OK]],
+        ("south", "smtp"): [[OK], [OK, SILENT, SILENT]],
+        ("west", "smtp"): [[OK, OK]],
+        ("north", "ssh"): [[OK]],
+    }
+    found = table(tmp_path, "north, south, west", asked)
+    assert sorted(found) == [("north", "smtp"), ("south", "smtp"), ("west", "smtp")]
     north = found["north", "smtp"]
-    counts = {name: north[name] for name in ("hosts", "ok", "timeouts", "rate_limited")}
-    assert counts == {"hosts": 111, "ok": 82, "timeouts": 29, "rate_limited": 0}, "the last attempt counts"
-    assert north["share"] == pytest.approx(82 / 111)
-    assert north["others_share"] == pytest.approx(0.95)
-    south = found["south", "smtp"]
-    assert (south["low"], south["high"]) == pytest.approx((-north["high"], -north["low"]))
+    counts = [north[name] for name in ("networks", "hosts", "ok", "timeouts", "rate_limited")]
+    assert counts == [2, 4, 3, 1, 0], "the last attempt counts"
+    assert (north["share"], north["others_share"], north["difference"]) == pytest.approx(
+        (3 / 4, 4 / 6, 1 / 12)
+    )
+    assert (north["low"], north["high"], north["differs"]) == (None, None, None), "too few networks to tell"
 
 
-def test_what_chance_makes_does_not_differ_and_what_it_does_not_make_does(tmp_path: Path) -> None:
-    found = table(tmp_path, "north, south")
-    assert found["north", "smtp"]["differs"]
-    assert not found["north", "imap"]["differs"]
+def test_the_interval_is_that_of_drawing_networks(tmp_path: Path) -> None:
+    asked = {("north", "smtp"): drawn(1, 0.5), ("south", "smtp"): drawn(2, 0.9)}
+    row = table(tmp_path, "north, south", asked)["north", "smtp"]
+    (north, its), (south, others) = (share_and_variance(networks) for networks in asked.values())
+    half = 1.959963984540054 * sqrt(its + others)
+    assert (row["low"], row["high"]) == pytest.approx((north - south - half, north - south + half))
+    assert row["differs"]
+
+
+def test_where_vantages_see_the_same_nineteen_of_twenty_do_not_differ(tmp_path: Path) -> None:
+    asked = {
+        (vantage, str(service)): drawn(100 * side + service, 0.6)
+        for side, vantage in enumerate(("north", "south"))
+        for service in range(30)
+    }
+    found = table(tmp_path, "north, south", asked)
+    differing = sum(row["differs"] for (vantage, _), row in found.items() if vantage == "north")
+    assert differing <= 4
 
 
 def test_where_one_machine_asked_everybody_there_is_nothing_to_compare(tmp_path: Path) -> None:
-    assert table(tmp_path, "north") == {}
-
-
-def test_the_interval_is_newcombes(tmp_path: Path) -> None:
-    """Of 56 of 70 beside 48 of 80: his example (a), method 10: 0.0524 to 0.3339."""
-    outcomes_of = {
-        (vantage, "smtp"): [Outcome.OK] * ok + [Outcome.TIMEOUT] * (hosts - ok)
-        for vantage, ok, hosts in (("north", 56, 70), ("south", 48, 80))
-    }
-    row = table(tmp_path, "north, south", outcomes_of)["north", "smtp"]
-    assert (row["difference"], row["low"], row["high"]) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    assert table(tmp_path, "north", {("north", "smtp"): [[OK]]}) == {}

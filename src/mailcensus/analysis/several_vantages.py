@@ -1,9 +1,9 @@
 """What one vantage got to see beside the others, service by service, where several asked one run.
 
 Each asked networks of its own, drawn by a hash of their numbers, so that their shares should be alike: one that differs
-by more than chance has another way to the Internet, or is blocked by somebody. The interval of a difference is
-Newcombe's hybrid of two Wilson intervals (R. G. Newcombe, Statistics in Medicine 17 (1998) 873, method 10). It takes
-hosts for independent; those of one network are alike, so chance differs by somewhat more than it says.
+by more than chance has another way to the Internet, or is blocked by somebody. Hosts of one network are alike, so
+chance is that of drawing networks and not hosts: the variance of a share is that of a ratio estimated from clusters
+(W. G. Cochran, Sampling Techniques, 3rd ed. 1977, section 11.8), and nothing is said where there are too few of them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ from mailcensus.dataset.tables import final_grabs
 from mailcensus.model import Column, Outcome, schema_of
 from mailcensus.model.run import VANTAGES_JOINED_BY
 
+LEAST_NETWORKS = 10
+"""On each side of a comparison; the interval takes the estimate for normally distributed."""
+_LAST_OCTET = r"\.[0-9]+$"
+_AFTER_48_BITS = r"^([0-9a-f]*:[0-9a-f]*:[0-9a-f]*):.*$"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VantageServiceRow:
@@ -27,47 +32,38 @@ class VantageServiceRow:
 
     vantage: Annotated[str, Column("name of the machine that asked")]
     service: Annotated[str, Column("service asked")]
+    networks: Annotated[int, Column("/24s and /48s in which it asked")]
     hosts: Annotated[int, Column("hosts it asked")]
     ok: Annotated[int, Column("of these: the grab ended ok")]
     timeouts: Annotated[int, Column("of these: kept silent")]
     rate_limited: Annotated[int, Column('of these: said "later" to the end')]
     share: Annotated[float, Column("ok / hosts")]
-    others: Annotated[int, Column("hosts that all other vantages asked")]
-    others_ok: Annotated[int, Column("of these: the grab ended ok")]
-    others_share: Annotated[float, Column("others_ok / others")]
+    others_share: Annotated[float, Column("the same of all other vantages together")]
     difference: Annotated[float, Column("share - others_share")]
-    low: Annotated[float, Column("lower end of the 95 % interval of the difference (Newcombe)")]
-    high: Annotated[float, Column("upper end of it")]
-    differs: Annotated[bool, Column("the interval does not hold zero")]
+    low: Annotated[
+        float | None,
+        Column("lower end of the 95 % interval of the difference; null: fewer than 10 networks on a side"),
+    ]
+    high: Annotated[float | None, Column("upper end of it")]
+    differs: Annotated[bool | None, Column("the interval does not hold zero; null: nobody can tell")]
 
 
 def vantage_services(evidence: Evidence) -> ibis.Table:
     """One row per vantage and service; the greatest differences first. None where one machine asked everybody."""
     if not _are_several(evidence):
         return ibis.memtable(schema_of(VantageServiceRow).empty_table())
-    columns = ["run_id", "vantage", "ip", "service", "attempt", "outcome"]
-    grabs = final_grabs(evidence.dataset.table("grabs").select(*columns), evidence.run_id)
-    counts = grabs.group_by("vantage", "service").agg(
-        hosts=grabs.count(),
-        ok=(grabs.outcome == Outcome.OK).sum(),
-        timeouts=(grabs.outcome == Outcome.TIMEOUT).sum(),
-        rate_limited=(grabs.outcome == Outcome.RATE_LIMITED).sum(),
-    )
-    totals = counts.group_by("service").agg(all_hosts=counts.hosts.sum(), all_ok=counts.ok.sum())
-    rows = counts.join(totals, "service")
-    rows = rows.mutate(others=rows.all_hosts - rows.hosts, others_ok=rows.all_ok - rows.ok)
-    rows = rows.filter(rows.others > 0)
+    rows = _beside_others(_sums(_by_network(evidence)))
     rows = rows.mutate(
         share=rows.ok.cast("float64") / rows.hosts,
-        others_share=rows.others_ok.cast("float64") / rows.others,
+        others_share=rows.others_ok.cast("float64") / rows.others_hosts,
     )
-    low, high = _wilson(rows.share, rows.hosts)
-    others_low, others_high = _wilson(rows.others_share, rows.others)
+    half = Z_95 * (_variance(rows, "", rows.share) + _variance(rows, "others_", rows.others_share)).sqrt()
+    enough = (rows.networks >= LEAST_NETWORKS) & (rows.others_networks >= LEAST_NETWORKS)
     difference = rows.share - rows.others_share
     rows = rows.mutate(
         difference=difference,
-        low=difference - _hypotenuse(rows.share - low, others_high - rows.others_share),
-        high=difference + _hypotenuse(high - rows.share, rows.others_share - others_low),
+        low=ibis.ifelse(enough, difference - half, None),
+        high=ibis.ifelse(enough, difference + half, None),
     )
     rows = rows.mutate(differs=(rows.low > 0) | (rows.high < 0))
     return rows.order_by(ibis.desc(rows["difference"].abs()), "vantage", "service")
@@ -78,15 +74,50 @@ def _are_several(evidence: Evidence) -> bool:
     return any(VANTAGES_JOINED_BY in name for name in named)
 
 
-def _wilson(share: ir.FloatingColumn, hosts: ir.IntegerColumn) -> tuple[ir.FloatingValue, ir.FloatingValue]:
-    """The 95 % interval of a share, as `estimate.wilson_interval` has it for an endless population."""
-    count = hosts.cast("float64")
-    z_squared = Z_95**2
-    middle = share + z_squared / (2 * count)
-    half = ((share * (1 - share) / count + z_squared / (4 * count * count)) * z_squared).sqrt()
-    scale = 1 + z_squared / count
-    return (middle - half) / scale, (middle + half) / scale
+def _by_network(evidence: Evidence) -> ibis.Table:
+    """Final grabs counted by vantage, service and network."""
+    columns = ["run_id", "vantage", "ip", "service", "attempt", "outcome"]
+    grabs = final_grabs(evidence.dataset.table("grabs").select(*columns), evidence.run_id)
+    network = grabs.ip.re_replace(_LAST_OCTET, "").re_replace(_AFTER_48_BITS, r"\1")
+    grabs = grabs.mutate(network=network)
+    return grabs.group_by("vantage", "service", "network").agg(
+        hosts=grabs.count(),
+        ok=(grabs.outcome == Outcome.OK).sum(),
+        timeouts=(grabs.outcome == Outcome.TIMEOUT).sum(),
+        rate_limited=(grabs.outcome == Outcome.RATE_LIMITED).sum(),
+    )
 
 
-def _hypotenuse(one: ir.FloatingValue, other: ir.FloatingValue) -> ir.FloatingValue:
-    return (one * one + other * other).sqrt()
+def _sums(by_network: ibis.Table) -> ibis.Table:
+    """What shares and their variances are made of, by vantage and service."""
+    ok, hosts = by_network.ok, by_network.hosts
+    return by_network.group_by("vantage", "service").agg(
+        networks=by_network.count(),
+        hosts=hosts.sum(),
+        ok=ok.sum(),
+        timeouts=by_network.timeouts.sum(),
+        rate_limited=by_network.rate_limited.sum(),
+        ok_ok=(ok * ok).sum(),
+        ok_hosts=(ok * hosts).sum(),
+        hosts_hosts=(hosts * hosts).sum(),
+    )
+
+
+def _beside_others(sums: ibis.Table) -> ibis.Table:
+    """Each vantage's sums with those of all others as `others_...`; where there are no others, no row."""
+    names = ("networks", "hosts", "ok", "ok_ok", "ok_hosts", "hosts_hosts")
+    totals = sums.group_by("service").agg(**{f"all_{name}": sums[name].sum() for name in names})
+    rows = sums.join(totals, "service")
+    rows = rows.mutate(**{f"others_{name}": rows[f"all_{name}"] - rows[name] for name in names})
+    return rows.filter(rows.others_hosts > 0)
+
+
+def _variance(rows: ibis.Table, whose: str, share: ir.FloatingColumn) -> ir.FloatingValue:
+    """Of a share: the squares of what each network's ok differ from the share of its hosts, over the hosts squared."""
+    networks, hosts = (rows[f"{whose}{name}"].cast("float64") for name in ("networks", "hosts"))
+    ok_ok, ok_hosts, hosts_hosts = (
+        rows[f"{whose}{name}"].cast("float64") for name in ("ok_ok", "ok_hosts", "hosts_hosts")
+    )
+    squares = ok_ok - 2 * share * ok_hosts + share * share * hosts_hosts
+    not_negative = ibis.greatest(squares, 0.0)  # but for rounding it is none
+    return not_negative * networks / ibis.greatest(networks - 1, 1.0) / (hosts * hosts)
