@@ -223,6 +223,16 @@ def _check(data: Path, hosts: int) -> tuple[int, int]:
     return int(total), int(ok)
 
 
+def _dropped(namespace: str) -> int:
+    """ListenDrops of a namespace (`nstat`): whoever is dropped four times in 10 s is a timeout while connecting."""
+    text = subprocess.run(
+        ["ip", "netns", "exec", namespace, "cat", "/proc/net/netstat"],
+        check=True, timeout=20, stdout=subprocess.PIPE, text=True,
+    ).stdout  # fmt: skip
+    names, values = (line.split() for line in text.splitlines() if line.startswith("TcpExt:"))
+    return int(dict(zip(names, values, strict=True))["ListenDrops"])
+
+
 def memory_of_names(count: int) -> None:
     """What the process that collects keeps for each hit, certificate and key of a dataset; resident bytes each."""
     before = _resident()
@@ -266,7 +276,11 @@ def main() -> None:
         ask, answer = stack.enter_context(two_namespaces())
         stack.enter_context(_answering(answer, partner))
         for prefix_length in options.prefix_lengths:
+            before = _dropped(answer)
             measure(ask, base / f"of-{prefix_length}", prefix_length)
+            print(
+                f"  SYNs that the answering side dropped since its queues were full: {_dropped(answer) - before:,}"
+            )
 
 
 if __name__ == "__main__":
