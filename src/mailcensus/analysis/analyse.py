@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.evidence import Evidence, gather
+from mailcensus.analysis.machines import machine_of_hosts
 from mailcensus.analysis.table_spec import TableSpec, rows_of
 from mailcensus.dataset.tables import Dataset
 
@@ -29,6 +30,8 @@ def tables_of(evidence: Evidence, specs: Sequence[TableSpec]) -> dict[str, pa.Ta
     if evidence.dataset.at_once == 1:
         return dict(zip(names, map(worked_out, specs), strict=True))
     with ThreadPoolExecutor(evidence.dataset.at_once) as pool:
+        # One core is busy with it for long, and tables wait for it from early on.
+        pool.submit(machine_of_hosts, evidence)
         return dict(zip(names, pool.map(worked_out, specs), strict=True))
 
 
