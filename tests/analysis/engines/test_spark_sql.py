@@ -16,6 +16,7 @@ ROWS = ibis.table(
         "names": "array<string>",
         "share": "float64",
         "suites": "array<int64>",
+        "at": "timestamp(6)",
     },
     name="t",
 )
@@ -48,8 +49,9 @@ def _reduces(value: ibis.Value) -> bool:
         (ROWS.mask.cast("uint64") + ROWS.name.cast("uint8"), "`mask` + CAST(`name` AS SMALLINT)"),
         (ROWS.name.re_replace(r"(.)\.$", r"\1"), r"REGEXP_REPLACE(`name`, '(.)\\.$', '$1')"),
         (ibis.literal([], "array<string>"), "CAST(ARRAY() AS ARRAY<STRING>)"),
-        (ROWS.share + 0.5, "`share` + 0.5"),
+        (ROWS.share + 0.5, "`share` + CAST(0.5 AS DOUBLE)"),
         (ROWS.mask.bit_or(), "BIT_OR(`mask`)"),
+        (ROWS.at.epoch_seconds(), "(UNIX_MICROS(CAST(`at` AS TIMESTAMP)) / CAST(1000000 AS DOUBLE))"),
     ],
 )
 def test_what_ibis_does_not_know_of_spark_is_in_its_words(value: ibis.Value, written: str) -> None:

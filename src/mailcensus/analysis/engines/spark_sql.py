@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import ibis.expr.datatypes as dt
@@ -68,13 +69,22 @@ class Compiler(PySparkCompiler):
     def visit_NonNullLiteral(
         self, op: ops.Literal, *, value: object, dtype: dt.DataType
     ) -> sge.Expression | None:
-        """See visit_Field."""
+        """A fraction is a double: written plainly it would be a decimal, and so would what is divided by it."""
+        if dtype.is_floating() and math.isfinite(op.value):
+            return self.cast(sge.convert(value), dt.float64)
         return None if dtype.is_floating() else super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
     def visit_Literal(self, op: ops.Literal, *, value: object, dtype: dt.DataType) -> sge.Expression:
         """A list says what it is a list of, since an empty one does not show it."""
         literal: sge.Expression = super().visit_Literal(op, value=value, dtype=dtype)
         return self.cast(literal, dtype) if dtype.is_array() else literal
+
+    def visit_ExtractEpochSeconds(
+        self, op: ops.ExtractEpochSeconds, *, arg: sge.Expression
+    ) -> sge.Expression:
+        """With the fraction of a second, as the other engines have it."""
+        micros = self.f.anon.unix_micros(self.cast(arg, dt.timestamp))
+        return sge.Paren(this=sge.Div(this=micros, expression=self.cast(sge.convert(1_000_000), dt.float64)))
 
     def visit_RegexReplace(
         self,
