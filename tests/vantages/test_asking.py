@@ -16,10 +16,10 @@ import uvloop
 from mailcensus.dataset.tables import Dataset
 from mailcensus.population import Exclusions, load_population
 from mailcensus.study import Settings, Study
-from mailcensus.vantages import asking, leases, office
+from mailcensus.vantages import asking, leases
 from mailcensus.vantages.asking import Stopped, ask_piece
 from mailcensus.vantages.leases import LeaseLost, Leases, units_of
-from mailcensus.vantages.messages import Progress, Renewed, Start
+from mailcensus.vantages.messages import Progress, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes
 from mailcensus.vantages.office import StudyOffice
 from mailcensus.vantages.opt_outs import OptOuts
@@ -33,9 +33,6 @@ RATE_PER_S = 60.0
 
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (leases, asking, office):
-        if hasattr(module, "LEASE_S"):
-            monkeypatch.setattr(module, "LEASE_S", 1.5)
     monkeypatch.setattr(asking, "RENEW_S", 0.1)
     monkeypatch.setattr(asking, "_MARGIN_S", 0.5)
     monkeypatch.setattr(asking, "_WAIT_S", 0.1)
@@ -81,7 +78,8 @@ def office_of(directory: Path, port: int, **collect: object) -> StudyOffice:
 
 
 async def ask(here: Any, vantage: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
-    await ask_piece(here, "00001", vantage, is_stopping=is_stopping, on_rest=lambda: None)
+    loop = asyncio.get_running_loop()
+    await ask_piece(here, "00001", vantage, renewing=loop, is_stopping=is_stopping, on_rest=lambda: None)
 
 
 def rows(directory: Path, table: str) -> list[dict[str, Any]]:
@@ -119,22 +117,24 @@ class Cut:
 
     async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         if self.is_cut:
-            raise OSError("no way to the office")
+            raise Unreachable("no way to the office")
         await self._office.bring(holder, new, progress, is_done=is_done)
 
     async def end(self, holder: str) -> None:
-        raise OSError("no way to the office")
+        raise Unreachable("no way to the office")
 
     async def renew(self, holder: str, kept_to: int, progress: Progress, version: int) -> Renewed:
         if self.is_cut or progress.answered:
             self.is_cut = True
-            raise OSError("no way to the office")
+            raise Unreachable("no way to the office")
         return await self._office.renew(holder, kept_to, progress, version)
 
 
 def test_a_vantage_that_cannot_reach_the_office_stops_before_another_gets_its_piece(
-    tmp_path: Path, port: int
+    tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in (leases, asking):
+        monkeypatch.setattr(module, "LEASE_S", 4.0)
     here = office_of(tmp_path, port)
     times: dict[str, float] = {}
 
@@ -194,6 +194,7 @@ def test_whoever_waits_for_later_makes_room_for_another_piece(tmp_path: Path) ->
                 here,
                 "00001",
                 "first",
+                renewing=asyncio.get_running_loop(),
                 is_stopping=lambda: False,
                 on_rest=lambda: rested.append("at rest"),
             )

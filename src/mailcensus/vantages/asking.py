@@ -4,6 +4,9 @@ Three things go on at the same time: asking, renewing the lease, and copying. Wh
 three, and what was found up to then is on disk here and, but for the last second, at the office. So is every end: a
 vantage that is told to stop, that loses its lease or that is killed leaves a piece as an interruption leaves a run.
 
+Leases are renewed in another event loop than the one that asks, which stands still for a second or ten where a slow
+disk has much to write: a loop that stands still asks nobody. It also follows a lease, or gives up, when it goes on.
+
 The lease is counted here from when its renewal was asked for, at the office from when it was granted, which is later,
 and it ends here a margin earlier. So no clock has to be right, only to go at the right speed. The clock goes on while
 the machine sleeps (CLOCK_BOOTTIME).
@@ -16,8 +19,9 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +34,7 @@ from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
 from mailcensus.study import Settings, Study
 from mailcensus.vantages.leases import LEASE_S, LeaseLost
-from mailcensus.vantages.messages import ASK, DONE, Office, Progress, Start
+from mailcensus.vantages.messages import ASK, DONE, Office, Progress, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes, changes
 from mailcensus.vantages.pieces import write_files
 
@@ -55,6 +59,7 @@ async def ask_piece(
     piece: str,
     vantage: str,
     *,
+    renewing: asyncio.AbstractEventLoop,
     is_stopping: Callable[[], bool],
     on_rest: Callable[[], None],
 ) -> None:
@@ -64,13 +69,16 @@ async def ask_piece(
         office: the office.
         piece: name of the piece.
         vantage: name of this vantage, which its grabs carry.
+        renewing: the loop in which leases are renewed.
         is_stopping: whether to leave the rest to others.
         on_rest: called once when nobody is left but those who are asked again after a pause.
 
     Raises:
         LeaseLost: somebody else asks it, or the office cannot be reached.
+        Unreachable: the same, before anybody was asked.
         Stopped: this vantage is to stop; the piece is somebody else's now.
         StudyError: this machine cannot go on.
+        OSError: the same: a file of the piece cannot be written or read.
     """
     holder = f"{piece} {secrets.token_hex(8)}"
     while (start := await office.begin(piece, holder, vantage)).todo != ASK:
@@ -83,9 +91,17 @@ async def ask_piece(
         study = _study_of(Path(directory), vantage, start)
         errand = _Errand(office, piece, holder, study, start, is_stopping, on_rest)
         try:
-            await errand.run()
+            await errand.run(renewing)
         finally:
             await _unless_unreachable(office.end(holder))
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A lease that is kept to."""
+
+    number: int
+    since_s: float
 
 
 class _Errand:
@@ -113,21 +129,24 @@ class _Errand:
         self._collected: CollectProgress | None = None
         self._has_rested = False
         self._door: Dialer | None = None
+        self._loop = asyncio.get_running_loop()
         self._granted = asyncio.Event()
         self._share = 0.0
+        self._followed = _Followed(0, 0.0)
         self._kept_to = 0
-        self._exclusions_version = 0
 
-    async def run(self) -> None:
+    async def run(self, renewing_on: asyncio.AbstractEventLoop) -> None:
+        """Ask to the end; raises as `ask_piece`."""
         try:
             async with asyncio.TaskGroup() as group:
-                renewing = group.create_task(self._keep_lease())
+                keeping = asyncio.run_coroutine_threadsafe(self._keep_lease(), renewing_on)
+                renewing = group.create_task(_result_of(keeping))
                 await self._fetch()
                 copying = group.create_task(self._keep_copying())
                 await self._granted.wait()
                 await self._ask()
                 copying.cancel()
-                await self._copy(is_done=True)
+                await self._hand_over()
                 renewing.cancel()
         except BaseExceptionGroup as failures:
             if self._granted.is_set():
@@ -154,57 +173,61 @@ class _Errand:
             self._door = None
 
     async def _keep_lease(self) -> None:
-        """Renew the lease, follow it, and end everything when it ends."""
-        until_s, told, told_at_s = now_s() + LEASE_S - _MARGIN_S, 0, 0.0
+        """Renew the lease until it is lost or this is cancelled. Runs in a loop of its own."""
+        until_s, exclusions_version = now_s() + LEASE_S - _MARGIN_S, 0
         while True:
             asked_at_s = now_s()
             try:
                 async with asyncio.timeout(max(0.0, until_s - asked_at_s)):
                     renewed = await self._office.renew(
-                        self._holder, self._kept_to, self._progress, self._exclusions_version
+                        self._holder, self._kept_to, self._progress, exclusions_version
                     )
-            except OSError:  # TimeoutError is one
+            except (Unreachable, TimeoutError):
                 if now_s() + RENEW_S >= until_s:
                     raise LeaseLost("the office cannot be reached") from None
             else:
                 until_s = asked_at_s + LEASE_S - _MARGIN_S
                 if renewed.exclusions is not None:
                     write_files(self._study.directory, renewed.exclusions)
-                    self._exclusions_version = renewed.exclusions_version
-                if renewed.number != told:
-                    told, told_at_s = renewed.number, now_s()
-                    self._follow(renewed.units)
-                if self._keeps_to_share() and now_s() - told_at_s >= RENEW_S:
-                    self._kept_to = told
+                    exclusions_version = renewed.exclusions_version
+                self._loop.call_soon_threadsafe(self._follow, renewed)
             if self._is_stopping():
                 raise Stopped
             await asyncio.sleep(RENEW_S)
-            self._look_for_rest()
 
-    def _follow(self, units: int) -> None:
-        self._share = units * self._start.unit
-        if self._door is not None:
-            self._door.keep_to_share(self._share)
-        if units:
-            self._granted.set()
+    def _follow(self, renewed: Renewed) -> None:
+        """Keep to a lease from now on, and note when it has been kept to for a while."""
+        if renewed.number != self._followed.number:
+            self._followed = _Followed(renewed.number, now_s())
+            self._share = renewed.units * self._start.unit
+            if self._door is not None:
+                self._door.keep_to_share(self._share)
+            if renewed.units:
+                self._granted.set()
+        if self._keeps_to_share() and now_s() - self._followed.since_s >= RENEW_S:
+            self._kept_to = self._followed.number
+        if self._progress.is_resting and not self._has_rested:
+            self._has_rested = True
+            self._on_rest()
 
     def _keeps_to_share(self) -> bool:
         """Whether no more connections are open than this share allows; those opened before may take a while."""
         allowed = self._share * self._study.settings.politeness.in_flight
         return self._door is None or self._door.open <= max(1.0, allowed)
 
-    def _look_for_rest(self) -> None:
-        if self._progress.is_resting and not self._has_rested:
-            self._has_rested = True
-            self._on_rest()
-
     async def _keep_copying(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            try:
+            with suppress(Unreachable):  # the lease ends if this goes on
                 await self._copy()
-            except OSError:  # the lease ends if this goes on
-                continue
+
+    async def _hand_over(self) -> None:
+        """The last copy; the office takes it for the whole."""
+        while True:
+            with suppress(Unreachable):
+                await self._copy(is_done=True)
+                return
+            await asyncio.sleep(RENEW_S)
 
     async def _copy(self, *, is_done: bool = False) -> None:
         new: Changes = await asyncio.to_thread(changes, self._study.data, frozenset(self._copied))
@@ -237,10 +260,15 @@ class _Errand:
         return progress
 
 
+async def _result_of(work: Future[None]) -> None:
+    """Of something in another loop; cancelled with it."""
+    await asyncio.wrap_future(work)
+
+
 async def _unless_unreachable(call: Awaitable[None]) -> None:
     """A last word to the office; it finds out by itself where that does not arrive."""
-    with suppress(OSError, LeaseLost):
-        async with asyncio.timeout(_LAST_WORD_S):  # what it raises is an OSError
+    with suppress(Unreachable, LeaseLost, TimeoutError):
+        async with asyncio.timeout(_LAST_WORD_S):
             await call
 
 

@@ -21,14 +21,13 @@ from typing import Any, TypeVar, cast
 import dask
 import uvloop
 from distributed import Client, Reschedule, Scheduler, Security, Worker, WorkerPlugin, get_worker, secede
-from distributed.comm.core import CommClosedError
 from distributed.core import Status
 
 from mailcensus import __version__
 from mailcensus.study import StageFailed, StudyError
 from mailcensus.vantages.asking import Stopped, ask_piece
 from mailcensus.vantages.leases import LeaseLost
-from mailcensus.vantages.messages import Progress, Renewed, Start
+from mailcensus.vantages.messages import Progress, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes
 from mailcensus.vantages.office import StudyOffice
 from mailcensus.vantages.places import Place, Tls
@@ -104,11 +103,11 @@ async def hold_office(
             ) from None
         async with scheduler:
             for name in _CALLS:
-                scheduler.handlers[_PREFIX + name] = _Desk(office, getattr(office, name)).answer
+                scheduler.handlers[_PREFIX + name] = _answering(getattr(office, name))
             on_open(scheduler.address)
             async with Client(scheduler.address, security=security, asynchronous=True) as client:
                 await _until_done(office, client, on_progress)
-                await client.run(_say_it_is_over)
+                await client.run(_say_it_is_over, on_error="ignore")  # some may be dying
 
 
 async def _until_done(
@@ -125,14 +124,10 @@ async def _until_done(
         raise StageFailed(f"pieces {', '.join(office.left)} were not brought; run the same command again")
 
 
-class _Desk:
-    """One kind of message at the office."""
+def _answering(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """One kind of message at the office: a call, from plain values and to plain values."""
 
-    def __init__(self, office: StudyOffice, call: Callable[..., Awaitable[Any]]) -> None:
-        self._office = office
-        self._call = call
-
-    async def answer(self, version: str, **message: Any) -> Any:
+    async def answer(version: str, **message: Any) -> Any:
         if version != __version__:
             return {
                 _REFUSED: f"the office runs mailcensus {__version__}, this vantage {version}; install the same"
@@ -142,10 +137,12 @@ class _Desk:
         if "new" in message:
             message["new"] = Changes(tuple(message["new"]["names"]), message["new"]["files"])
         try:
-            answer = await self._call(**message)
+            came = await call(**message)
         except LeaseLost as error:
             return {_LOST: str(error)}
-        return {"answer": asdict(answer) if isinstance(answer, Start | Renewed) else answer}
+        return {"answer": asdict(came) if isinstance(came, Start | Renewed) else came}
+
+    return answer
 
 
 class _Vantage(WorkerPlugin):
@@ -157,7 +154,7 @@ class _Vantage(WorkerPlugin):
         self.called = called
         self.loop = asyncio.get_running_loop()
         self.stopping = threading.Event()
-        self.asking = 0
+        self.asking: set[str] = set()
         self.trouble: BaseException | None = None
         self.is_over = False
 
@@ -168,25 +165,27 @@ def ask(piece: str) -> None:
     vantage = cast(_Vantage, worker.plugins[_PLUGIN])
     if vantage.stopping.is_set():
         raise Reschedule
-    vantage.asking += 1
+    vantage.asking.add(piece)
     try:
         uvloop.run(
             ask_piece(
                 _RemoteOffice(worker, vantage.loop),
                 piece,
                 vantage.called,
+                renewing=vantage.loop,
                 is_stopping=vantage.stopping.is_set,
                 on_rest=secede,
             )
         )
-    except (Stopped, LeaseLost, CommClosedError):
+    except (Stopped, LeaseLost, Unreachable):
         raise Reschedule from None  # somebody else asks it now, or will
-    except StudyError as error:
-        vantage.trouble = error
+    except (StudyError, OSError) as error:
+        is_told = isinstance(error, StudyError)
+        vantage.trouble = error if is_told else StageFailed(f"this vantage cannot go on: {error}")
         vantage.stopping.set()
         raise Reschedule from None
     finally:
-        vantage.asking -= 1
+        vantage.asking.discard(piece)
 
 
 class _RemoteOffice:
@@ -225,10 +224,12 @@ class _RemoteOffice:
         future = asyncio.run_coroutine_threadsafe(_awaited(call), self._loop)
         try:
             answer: Mapping[str, Any] = await asyncio.wrap_future(future)
+        except OSError as error:
+            raise Unreachable(str(error)) from None
         except RuntimeError as error:  # Dask's word for a worker that is closing
             if self._worker.status is Status.running:
                 raise
-            raise OSError(str(error)) from None
+            raise Unreachable(str(error)) from None
         if _LOST in answer:
             raise LeaseLost(answer[_LOST])
         if _REFUSED in answer:

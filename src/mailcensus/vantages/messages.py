@@ -58,8 +58,12 @@ class Renewed:
     """The files, where the vantage has others."""
 
 
+class Unreachable(Exception):
+    """No answer came from the office; another try may get one."""
+
+
 class Office(Protocol):
-    """The office, as a vantage sees it. Every call may raise OSError: it cannot be reached now."""
+    """The office, as a vantage sees it. Every call may raise Unreachable."""
 
     async def begin(self, piece: str, holder: str, vantage: str) -> Start:
         """Say that a piece is going to be asked, under a name for the lease."""

@@ -139,7 +139,8 @@ class StudyOffice:
             self._note(piece, progress)
             if is_done:
                 self.gathered[piece] = await self._gather(piece)
-                self._on_gathered(sum(self._size(name) for name in self.gathered))
+                done = sum(self._size(name) for name in self.gathered)
+                await asyncio.to_thread(self._on_gathered, done)
         except OSError as error:
             words = error.strerror or str(error)
             self.trouble = StageFailed(
