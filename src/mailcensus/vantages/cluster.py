@@ -155,17 +155,30 @@ class _Vantage(WorkerPlugin):
         self.loop = asyncio.get_running_loop()
         self.stopping = threading.Event()
         self.asking: set[str] = set()
-        self.trouble: BaseException | None = None
+        self.trouble: StudyError | None = None
         self.is_over = False
+
+    def leave(self, trouble: StudyError) -> None:
+        """End this vantage, and say why."""
+        self.trouble = trouble
+        self.stopping.set()
 
 
 def ask(piece: str) -> None:
     """A piece as a task: runs in a thread of a worker, with an event loop of its own."""
     worker = get_worker()
     vantage = cast(_Vantage, worker.plugins[_PLUGIN])
-    if vantage.stopping.is_set():
-        raise Reschedule
     vantage.asking.add(piece)
+    try:
+        is_done = not vantage.stopping.is_set() and _is_asked(worker, vantage, piece)
+    finally:
+        vantage.asking.discard(piece)
+    if not is_done:
+        raise Reschedule  # somebody else asks it now, or will
+
+
+def _is_asked(worker: Worker, vantage: _Vantage, piece: str) -> bool:
+    """Ask a piece; False where that came to nothing. What this machine cannot mend makes it leave."""
     try:
         uvloop.run(
             ask_piece(
@@ -178,14 +191,14 @@ def ask(piece: str) -> None:
             )
         )
     except (Stopped, LeaseLost, Unreachable):
-        raise Reschedule from None  # somebody else asks it now, or will
-    except (StudyError, OSError) as error:
-        is_told = isinstance(error, StudyError)
-        vantage.trouble = error if is_told else StageFailed(f"this vantage cannot go on: {error}")
-        vantage.stopping.set()
-        raise Reschedule from None
-    finally:
-        vantage.asking.discard(piece)
+        return False
+    except StudyError as error:
+        vantage.leave(error)
+        return False
+    except OSError as error:
+        vantage.leave(StageFailed(f"this vantage cannot go on: {error}"))
+        return False
+    return True
 
 
 class _RemoteOffice:
