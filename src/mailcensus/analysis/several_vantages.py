@@ -38,7 +38,9 @@ class VantageServiceRow:
     timeouts: Annotated[int, Column("of these: kept silent")]
     rate_limited: Annotated[int, Column('of these: said "later" to the end')]
     share: Annotated[float, Column("ok / hosts")]
-    others_share: Annotated[float, Column("the same of all other vantages together")]
+    others_hosts: Annotated[int, Column("hosts that all other vantages asked")]
+    others_ok: Annotated[int, Column("of these: the grab ended ok")]
+    others_share: Annotated[float, Column("others_ok / others_hosts")]
     difference: Annotated[float, Column("share - others_share")]
     low: Annotated[
         float | None,
