@@ -7,6 +7,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SLOW := integration or browser or slow
+# Those tests wait for servers and processes more than they compute.
+SLOW_WORKERS = $$(n=$$(nproc); echo $$((n < 5 ? 5 : n)))
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -31,7 +33,7 @@ unit: .venv/set-up ## unit tests alone
 	pytest --numprocesses=auto --dist=loadfile -m "not ($(SLOW))"
 
 integration: .venv/set-up packages ## tests against real servers, a browser, and slow ones
-	pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder --durations=10 -m "$(SLOW)"
+	pytest --numprocesses=$(SLOW_WORKERS) --dist=loadfile --no-loadscope-reorder --durations=10 -m "$(SLOW)"
 
 packages: ## Debian packages that integration tests talk to, by apt where we are root
 	scripts/install-test-packages
