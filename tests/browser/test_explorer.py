@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 
 import networkx
 import pytest
-from playwright.sync_api import Browser, Download, Page, sync_playwright
+from playwright.sync_api import Browser, Download, Page
 
+from chromium import only_from_disk
 from mailcensus.report.cluster import Cluster, Reading, SharedKey, Word
 from mailcensus.report.cluster_groups import Place
 from mailcensus.report.cluster_page import cluster_page
@@ -23,8 +24,6 @@ from mailcensus.report.pages import Pages
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 PORTS = {"ssh": 22, "smtp": 25, "imap": 143, "https": 443}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -95,16 +94,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; install the Debian package chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def cluster(browser: Browser, report: Path) -> Iterator[Callable[[int], Page]]:
     """Opens a cluster's page; anything on the console, and any request beyond the disk, fails the test."""
@@ -123,11 +112,6 @@ def cluster(browser: Browser, report: Path) -> Iterator[Callable[[int], Page]]:
     yield open_page
     context.close()
     assert complaints == []
-
-
-def only_from_disk(url: str, complaints: list[str]) -> None:
-    if not url.startswith(("file:", "data:", "blob:")):
-        complaints.append(f"asked for {url}")
 
 
 def keep(page: Page, name: str) -> None:

@@ -7,9 +7,8 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from browser.test_report import ARGUMENTS, CHROMIUM
+from chromium import chromium, need_chromium
 from mailcensus.report.figures.style import save_figure
 from mailcensus.report.maps import Area, Dot, draw_map
 
@@ -36,11 +35,9 @@ def page_file(tmp_path: Path) -> Path:
 
 
 def test_a_map_is_zoomed_moved_and_read(page_file: Path) -> None:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; install the Debian package chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = chromium.new_page()
+    need_chromium()
+    with chromium() as browser:
+        page = browser.new_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -66,5 +63,4 @@ def test_a_map_is_zoomed_moved_and_read(page_file: Path) -> None:
         assert [dot.is_visible() for dot in dots.all()] == [False, True]
         dots.nth(1).click(force=True)
         assert page.locator(".map-said").inner_text() == "two: 3 hosts\nCork"
-        chromium.close()
     assert complaints == []

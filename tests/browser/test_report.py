@@ -7,28 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from chromium import only_from_disk
 from report.synthetic import Host, empty_study, mixed_hosts, report_of, study_of
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 HOSTILE = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">\u202e\x1b'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; install the Debian package chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +32,7 @@ def page(browser: Browser) -> Iterator[Page]:
     opened.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.on("requestfailed", lambda request: _not_a_download(request.url, complaints))
-    opened.on("request", lambda request: _only_from_disk(request.url, complaints))
+    opened.on("request", lambda request: only_from_disk(request.url, complaints))
     yield opened
     context.close()
     assert complaints == []
@@ -56,11 +42,6 @@ def _not_a_download(url: str, complaints: list[str]) -> None:
     """A link that turns out to be a download ends as a failed request of the page."""
     if not url.endswith(".csv"):
         complaints.append(f"failed: {url}")
-
-
-def _only_from_disk(url: str, complaints: list[str]) -> None:
-    if not url.startswith(("file:", "data:", "blob:")):
-        complaints.append(f"asked for {url}")
 
 
 def keep(page: Page, name: str) -> None:

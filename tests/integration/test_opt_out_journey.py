@@ -8,7 +8,6 @@ asks them, and the browser, on one of these hosts. What counts is what the hosts
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -18,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from browser.test_report import ARGUMENTS, CHROMIUM
+from chromium import CHROMIUM, chromium, need_chromium
 from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.ledger import Visit, read_ledger
 from mailcensus.lab.plan import Plan
@@ -161,10 +160,8 @@ def browser_at(made: Ground) -> Iterator[Page]:
     program = made.directory / "chromium-there"
     program.write_text(f'#!/bin/sh\nexec ip netns exec {made.answer} {CHROMIUM} "$@"\n')
     program.chmod(0o755)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield chromium.new_context(java_script_enabled=False).new_page()
-        chromium.close()
+    with chromium(program) as browser:
+        yield browser.new_context(java_script_enabled=False).new_page()
 
 
 @pytest.mark.parametrize("kind", databases())
@@ -172,8 +169,7 @@ def test_after_the_click_no_packet_goes_to_that_address_while_the_scan_goes_on(
     tmp_path: Path, kind: Database
 ) -> None:
     need()
-    if not CHROMIUM.exists() or shutil.which("bash") is None:
-        pytest.skip(f"no browser at {CHROMIUM}; install the Debian package chromium")
+    need_chromium()
     with kind() as database, ground(tmp_path, database) as made, browser_at(made) as page:
         subprocess.run(made.mailcensus("discover", str(made.study), "--quiet"), check=True, timeout=60)
         page.goto(SITE)
