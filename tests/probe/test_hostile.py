@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,14 +13,13 @@ from mailcensus.lab.hostile import (
     HostilePeer,
     TlsByteByByte,
     TlsTinyRecords,
-    listening,
 )
 from mailcensus.wire.services import SERVICE_BY_NAME
 from probe_studies import collected, study_of
 from served_lab import own_block
+from served_peers import PORT_OFFSET, all_listening
 from tlspeer.openssl import identity
 
-OFFSET = 20_000
 DEADLINES = {"greeting_s": 1.5, "reply_s": 1.5, "tls_s": 1.5, "grab_s": 4.0}
 FLAT_BYTES = 64 << 20
 
@@ -45,34 +40,11 @@ def hostile_peers(directory: Path) -> list[HostilePeer]:
     return [*kinds, DelayedGreeting(0.5), TlsByteByByte(context), TlsTinyRecords(context)]
 
 
-@contextmanager
-def all_listening(peers: dict[str, HostilePeer]) -> Iterator[None]:
-    """The peers at their addresses, each on its service's port, in a thread of their own."""
-    loop = asyncio.new_event_loop()
-    stack = AsyncExitStack()
-
-    async def open_all() -> None:
-        for address, peer in peers.items():
-            port = SERVICE_BY_NAME[peer.service].port + OFFSET
-            await stack.enter_async_context(listening(peer, address, port))
-
-    loop.run_until_complete(open_all())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(stack.aclose())
-        loop.close()
-
-
 def test_every_hostile_peer_costs_one_record_and_no_memory(tmp_path: Path) -> None:
     network = own_block(1).rsplit(".", 1)[0]
     peers = {f"{network}.{n}": peer for n, peer in enumerate(hostile_peers(tmp_path), start=1)}
     services = sorted({peer.service for peer in peers.values()})
-    ports = {name: SERVICE_BY_NAME[name].port + OFFSET for name in services}
+    ports = {name: SERVICE_BY_NAME[name].port + PORT_OFFSET for name in services}
     study = study_of(tmp_path / "study", ports, deadlines=DEADLINES, rate_limited_pauses_s=())
     with all_listening(peers):
         before = resident_bytes(tmp_path)
@@ -96,7 +68,7 @@ def test_memory_does_not_grow_with_the_number_of_hostile_peers(tmp_path: Path) -
     kinds = WITHOUT_ARGUMENTS * 20
     block = own_block(2).rsplit(".", 2)[0]
     peers = {f"{block}.{n // 250}.{n % 250 + 1}": kind() for n, kind in enumerate(kinds)}
-    ports = {name: SERVICE_BY_NAME[name].port + OFFSET for name in {kind.service for kind in kinds}}
+    ports = {name: SERVICE_BY_NAME[name].port + PORT_OFFSET for name in {kind.service for kind in kinds}}
     study = study_of(tmp_path / "study", ports, deadlines=DEADLINES, rate_limited_pauses_s=())
     with all_listening(peers):
         before = resident_bytes(tmp_path)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from mailcensus.dataset.tables import Dataset
-from mailcensus.lab.hostile import WITHOUT_ARGUMENTS, DelayedGreeting, HostilePeer, listening
+from mailcensus.lab.hostile import WITHOUT_ARGUMENTS, DelayedGreeting, HostilePeer
 from mailcensus.wire.services import SERVICE_BY_NAME
 from served_lab import own_block
+from served_peers import PORT_OFFSET, all_listening
 from torture.kills import killed_until_done
 from torture.scene import Fault, StudyAt
 
-_OFFSET = 20_000
 _STUDY = """\
 [study]
 allow_special = true
@@ -43,29 +40,6 @@ grab_s = 8.0
 """
 
 
-@contextmanager
-def _all_listening(peers: Mapping[str, HostilePeer]) -> Iterator[None]:
-    loop = asyncio.new_event_loop()
-    stack = AsyncExitStack()
-
-    async def open_all() -> None:
-        for address, peer in peers.items():
-            await stack.enter_async_context(
-                listening(peer, address, SERVICE_BY_NAME[peer.service].port + _OFFSET)
-            )
-
-    loop.run_until_complete(open_all())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(stack.aclose())
-        loop.close()
-
-
 def hostile_peers(directory: Path, chance: random.Random, *, kills: int = 2, of_each: int = 2) -> str:
     """One grab with a deserved outcome of each, and few connections more than kills explain."""
     kinds = list(WITHOUT_ARGUMENTS * of_each)
@@ -74,7 +48,7 @@ def hostile_peers(directory: Path, chance: random.Random, *, kills: int = 2, of_
     peers = {f"{network}.{number}": _made(kind) for number, kind in enumerate(kinds, start=1)}
     services = _write_study(directory, peers)
     here = StudyAt(directory=directory)
-    with _all_listening(peers):
+    with all_listening(peers):
         killed_until_done(here, chance, "discover", kills=kills, between_s=(1.0, 4.0))
         done = killed_until_done(here, chance, "collect", kills=kills, between_s=(2.0, 8.0))
     grabs = Dataset(directory / "data").table("grabs").to_pyarrow().to_pylist()
@@ -92,7 +66,7 @@ def hostile_peers(directory: Path, chance: random.Random, *, kills: int = 2, of_
 def _write_study(directory: Path, peers: Mapping[str, HostilePeer]) -> list[str]:
     """The study, and the services it asks."""
     services = sorted({peer.service for peer in peers.values()})
-    ports = {name: SERVICE_BY_NAME[name].port + _OFFSET for name in services}
+    ports = {name: SERVICE_BY_NAME[name].port + PORT_OFFSET for name in services}
     (directory / "hosts.txt").write_text("".join(f"{ip}\n" for ip in peers))
     text = _STUDY.format(ports=sorted(ports.values()), services=json.dumps(services))
     (directory / "study.toml").write_text(
