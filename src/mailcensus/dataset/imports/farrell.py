@@ -12,10 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import IO, Any
 
 from mailcensus.dataset.imports.json_fields import Fields, fields, inner, text
-from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, objects_of, port_of
+from mailcensus.dataset.imports.rows import PassedOver, Reject, Row, is_address, port_of, rows_of_objects
 from mailcensus.dataset.imports.zgrab2 import GrabReader
 
 _PORT = re.compile(r"p([0-9]{1,5})")
@@ -30,12 +31,7 @@ def read_farrell(stream: IO[bytes], run_id: str, vantage: str, now: datetime) ->
     Args:
         run_id, vantage, now: as `read_zgrab2`.
     """
-    reader = GrabReader(run_id, vantage, now)
-    for row in objects_of(stream):
-        if isinstance(row, Reject):
-            yield row
-        else:
-            yield from _line(reader, *row)
+    return rows_of_objects(stream, partial(_line, GrabReader(run_id, vantage, now)))
 
 
 def _line(reader: GrabReader, number: int, line: bytes, told: Fields) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, cast
@@ -83,6 +83,15 @@ def objects_of(stream: IO[bytes]) -> Iterator[Reject | tuple[int, bytes, Fields]
                 yield Reject(number, "not JSON", line.decode("utf-8", "replace"))
             else:
                 yield number, line, fields(told)
+
+
+def rows_of_objects(stream: IO[bytes], read: Callable[[int, bytes, Fields], Iterator[Row]]) -> Iterator[Row]:
+    """What `read` makes of each object of JSON lines, and the lines that are none."""
+    for found in objects_of(stream):
+        if isinstance(found, Reject):
+            yield found
+        else:
+            yield from read(*found)
 
 
 def json_of(line: bytes) -> Any:

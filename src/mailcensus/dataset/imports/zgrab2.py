@@ -20,8 +20,8 @@ from mailcensus.dataset.imports.rows import (
     Reject,
     Row,
     is_address,
-    objects_of,
     port_of,
+    rows_of_objects,
     time_of_text,
 )
 from mailcensus.dataset.imports.zgrab2_ssh import ssh_record
@@ -67,11 +67,7 @@ def read_zgrab2(stream: IO[bytes], run_id: str, vantage: str, now: datetime) -> 
         now: the time of grabs that have none.
     """
     reader = GrabReader(run_id, vantage, now)
-    for row in objects_of(stream):
-        if isinstance(row, Reject):
-            yield row
-        else:
-            yield from reader.line(*row)
+    return rows_of_objects(stream, reader.line)
 
 
 class GrabReader:
