@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 import uvloop
 
+from mailcensus.cli.check_lines import print_checks
 from mailcensus.cli.doctor_machine import machine_lines
 from mailcensus.cli.doctor_study import study_lines
-from mailcensus.cli.json_lines import print_json
 from mailcensus.cli.options import AsJson
-from mailcensus.cli.tables import print_table
 from mailcensus.cli.verbs import Exit
 from mailcensus.discovery.preflight_line import Line
 from mailcensus.discovery.preflight_machine import clock_lines, descriptor_line
@@ -38,20 +37,7 @@ def doctor(
     system's; `mailcensus preflight` looks at the way out. Exit status 1 if anything has failed.
     """
     lines = uvloop.run(examine(directory))
-    if as_json:
-        for line in lines:
-            print_json(
-                {
-                    "check": line.check,
-                    "subject": line.subject,
-                    "verdict": line.verdict,
-                    "found": line.found,
-                    "mend": line.mend,
-                }
-            )
-    else:
-        rows = [(line.verdict, line.check, line.subject, line.found, line.mend) for line in lines]
-        print_table(("verdict", "check", "of", "found", "mend"), rows)
+    print_checks(lines, as_json=as_json)
     if any(line.verdict is Verdict.FAILED for line in lines):
         raise typer.Exit(Exit.FAILED)
 

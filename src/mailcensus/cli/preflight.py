@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import typer
 import uvloop
 
-from mailcensus.cli.json_lines import print_json
+from mailcensus.cli.check_lines import print_checks
 from mailcensus.cli.options import AsJson, StudyDirectory
 from mailcensus.cli.stages import open_study
-from mailcensus.cli.tables import print_table
 from mailcensus.cli.talk import say
 from mailcensus.cli.verbs import Exit
 from mailcensus.dataset.run import CurrentRun
@@ -29,21 +28,7 @@ def preflight_command(directory: StudyDirectory, as_json: AsJson = False) -> Non
     does the same first. Exit status 1 if a line says that a run would mean nothing.
     """
     lines = uvloop.run(preflight(open_study(directory)))
-    if as_json:
-        for line in lines:
-            print_json(
-                {
-                    "check": line.check,
-                    "subject": line.subject,
-                    "verdict": line.verdict,
-                    "found": line.found,
-                    "mend": line.mend,
-                    "stops": line.stops,
-                }
-            )
-    else:
-        rows = [(line.verdict, line.check, line.subject, line.found, line.mend) for line in lines]
-        print_table(("verdict", "check", "of", "found", "mend"), rows)
+    print_checks(lines, as_json=as_json, also=("stops",))
     if _stopping(lines):
         raise typer.Exit(Exit.FAILED)
 
