@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailcensus.dataset.damage import check_parts, damaged_parts
+from mailcensus.dataset.damage import Damaged, check_parts, damaged_parts, stages_to_repeat
 from mailcensus.dataset.parts import PartWriter, checksum_of, visible_parts
 from mailcensus.dataset.pending import pending
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, RunRecord, StageProgress, StageState, run_file
-from mailcensus.model import Hit
+from mailcensus.model import Domain, ExchangeState, Hit, MailState, Mx
 from mailcensus.study import StudyError
 from observations import SERVICES, hit, observation
 
@@ -153,3 +153,46 @@ def test_a_run_that_has_not_begun_loses_nothing(tmp_path: Path) -> None:
     flip(part_of(tmp_path, "hits"))
     assert taken_up(tmp_path)["discover"].state is StageState.NOT_STARTED
     assert not run_file(tmp_path).exists()
+
+
+def resolved_run(data: Path) -> None:
+    """Four domains of a run and one of an earlier one; the exchanges of two of them in a second part."""
+    states = {"two": (MailState.MX, 2), "implicit": (MailState.IMPLICIT_MX, 0), "one": (MailState.MX, 1),
+              "none": (MailState.NO_MAIL, 0)}  # fmt: skip
+    named = [("r", name, *state) for name, state in states.items()]
+    PartWriter(data, "domains", Domain).write(
+        [
+            Domain(run_id=run_id, domain=name, as_given=name, position=0, registered_domain=name,
+                   public_suffix="example", groups=(), mail=mail, exchanges=exchanges, asked_at=NOW)
+            for run_id, name, mail, exchanges in [("a", "two", MailState.MX, 2), *named]
+        ]
+    )  # fmt: skip
+    for names in (["one", "two"], ["two", "implicit"]):
+        PartWriter(data, "mx", Mx).write(
+            [
+                Mx(run_id="r", domain=name, preference=1, exchange="x", state=ExchangeState.OK, asked_at=NOW)
+                for name in names
+            ]
+        )
+    done = StageProgress(StageState.DONE, NOW.isoformat(), order="a list")
+    with CurrentRun(data, NOW) as run:
+        run._record = RunRecord("r", {"resolve": done, "providers": done})
+        run._store("resolve", done)
+
+
+def test_only_domains_whose_exchanges_were_damaged_are_asked_about_again(tmp_path: Path) -> None:
+    resolved_run(tmp_path)
+    flip(visible_parts(tmp_path / "mx")[1].path)
+    with CurrentRun(tmp_path, NOW) as run:
+        stages = run.stage("resolve"), run.stage("providers")
+    assert [(stage.state, stage.order) for stage in stages] == [
+        (StageState.RUNNING, "a list"), (StageState.RUNNING, None),
+    ]  # fmt: skip
+    left = [(row["run_id"], row["domain"]) for row in pq.read_table(part_of(tmp_path, "domains")).to_pylist()]
+    assert left == [("a", "two"), ("r", "one"), ("r", "none")]
+
+
+def test_what_others_fetched_of_us_cannot_be_asked_again(tmp_path: Path) -> None:
+    resolved_run(tmp_path)
+    damaged = Damaged("policy_fetches", visible_parts(tmp_path / "mx")[0])
+    assert stages_to_repeat(tmp_path, [damaged], "r") == []

@@ -6,7 +6,9 @@ no reader looks and somebody may still try to rescue it. Then what was lost is f
 
 - `grabs`: what has no grab on disk is asked again;
 - `certificates`, `keys`: grabs of the run that show what is no longer there are taken out, and asked again;
-- `domains`, `mx`, `dns`: all domains of the run are done again, out of the answers that are still there;
+- `domains`: those without a row are done again, out of the answers of DNS that are on disk;
+- `mx`: likewise the domains that have fewer exchanges there than they had;
+- `dns`: all domains of the run are done again, out of the answers that are still there;
 - `hits`: discovery begins anew, unless the part is of an earlier run; an address is a hit once, as ever;
 - what follows from these: its stage is done again.
 
@@ -19,7 +21,8 @@ Everything here is done before a damaged part is moved, so that a kill on the wa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +32,7 @@ import pyarrow.parquet as pq
 
 from mailcensus.dataset.files import sync
 from mailcensus.dataset.parts import Part, PartWriter, checksum_of, visible_parts
-from mailcensus.model import TABLES, schema_of
+from mailcensus.model import TABLES, MailState, schema_of
 from mailcensus.study import StudyError
 
 _LOG = logging.getLogger(__name__)
@@ -37,18 +40,17 @@ _LOG = logging.getLogger(__name__)
 DIRECTORY = "damaged"
 STAGES_OF = {
     "hits": ("discover", "collect"),
-    "grabs": ("collect",),
-    "certificates": ("collect",),
+    "grabs": ("collect", "providers"),
+    "certificates": ("collect", "providers"),
     "keys": ("collect", "check_keys"),
     "followups": ("follow_up",),
     "enumerations": ("follow_up",),
     "noise": ("noise",),
-    "hosts": ("enrich",),
-    "chains": ("chains",),
-    "domains": ("resolve",),
-    "mx": ("resolve",),
-    "dns": ("resolve",),
-    "policy_fetches": ("resolve",),
+    "hosts": ("enrich", "providers"),
+    "chains": ("chains", "providers"),
+    "domains": ("resolve", "providers"),
+    "mx": ("resolve", "providers"),
+    "dns": ("resolve", "providers"),
     "mx_providers": ("providers",),
     "domain_providers": ("providers",),
     "key_checks": ("check_keys",),
@@ -56,7 +58,7 @@ STAGES_OF = {
 }
 """Stages that make a table again; a table that is not here cannot be made again."""
 _SHOWN = ("certificates", "keys")
-_RESOLVED = ("domains", "mx", "dns")
+_IMPLICIT = str(MailState.IMPLICIT_MX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,12 @@ def take_out_incomplete(data: Path, damaged: Sequence[Damaged], run_id: str) -> 
         )
         for table in ("grabs", "followups"):
             _keep(data, table, bad, lambda rows: _are_complete(rows, run_id, certificates, keys))
-    if not tables.isdisjoint(_RESOLVED):
-        for table in ("domains", "mx"):
-            _keep(data, table, bad, lambda rows: (name != run_id for name in rows["run_id"].to_pylist()))
+    # Exchanges of domains without a row go when the stage is taken up.
+    if "dns" in tables:
+        _keep(data, "domains", bad, lambda rows: (name != run_id for name in rows["run_id"].to_pylist()))
+    elif "mx" in tables:
+        left = Counter(_values(data, "mx", "domain", bad, run_id))
+        _keep(data, "domains", bad, lambda rows: _have_exchanges(rows, run_id, left))
 
 
 def _keep(data: Path, table: str, bad: set[Path], wanted: Callable[[pa.Table], Iterable[bool]]) -> None:
@@ -166,10 +171,20 @@ def _oldest_run(part: Part, otherwise: str) -> str:
     return otherwise if oldest is None else str(oldest)
 
 
-def _values(data: Path, table: str, column: str, but: set[Path]) -> Iterator[str]:
+def _values(data: Path, table: str, column: str, but: set[Path], run_id: str | None = None) -> Iterator[str]:
+    """Values of a column in whole parts, of one run where one is told."""
+    chosen = None if run_id is None else [("run_id", "=", run_id)]
     for part in visible_parts(data / table):
         if part.path not in but:
-            yield from pq.read_table(part.path, columns=[column])[column].to_pylist()
+            yield from pq.read_table(part.path, columns=[column], filters=chosen)[column].to_pylist()
+
+
+def _have_exchanges(rows: pa.Table, run_id: str, left: Mapping[str, int]) -> Iterator[bool]:
+    """For each domain, whether all its exchanges are on disk; those of other runs are left alone."""
+    for name, domain, mail, exchanges in zip(
+        *(rows[column].to_pylist() for column in ("run_id", "domain", "mail", "exchanges")), strict=True
+    ):
+        yield name != run_id or left.get(domain, 0) >= (1 if mail == _IMPLICIT else exchanges)
 
 
 def _are_complete(rows: pa.Table, run_id: str, certificates: set[str], keys: set[str]) -> Iterator[bool]:

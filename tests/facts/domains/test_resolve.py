@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,7 @@ ANSWERS: dict[str, Reply] = {
     "failing-host.example A": SERVFAIL,
     "failing-host.example AAAA": NODATA,
 }
+FAILING = {question for question, reply in ANSWERS.items() if reply == SERVFAIL}
 DOMAINS = """domain,State
 full.example,CA
 sub.full.example,NY
@@ -234,6 +236,33 @@ def _stray(study: Study) -> Mx:
         run_id=row["run_id"], domain="full.example", preference=1, exchange="x.example", state=ExchangeState.OK,
         asked_at=row["asked_at"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ["domains", "mx", "dns"])
+@pytest.mark.parametrize("stop_after", [6, None])
+def test_of_a_damaged_part_nothing_is_lost_and_only_its_questions_are_asked_again(
+    tmp_path: Path, study: Study, table: str, stop_after: int | None
+) -> None:
+    with name_server(ANSWERS) as server:
+        harmed = study_of(tmp_path / "study", server, in_flight=1)
+        with pytest.raises(KeyboardInterrupt) if stop_after else nullcontext():
+            resolved(harmed, stop_after)
+        lost = [f"{row['name']} {row['type']}" for row in rows(harmed, "dns")] if table == "dns" else []
+        before = list(server.questions)
+        for file in visible_files(harmed.data / table):
+            file.write_bytes(file.read_bytes()[:-1])
+        resolved(harmed)
+        again = Counter(server.questions[len(before) :]) & Counter(before)
+        assert set(again) - FAILING == {". SOA", *lost} - FAILING
+        assert list((harmed.data / "damaged" / table).iterdir())
+    for name in ("domains", "mx", "dns"):
+        assert _said(rows(harmed, name)) == _said(rows(study, name))
+
+
+def _said(found: list[dict[str, Any]]) -> list[str]:
+    """Rows without what differs from run to run."""
+    changing = ("run_id", "asked_at", "resolver", "duration_ms", "rtt_ms")
+    return sorted(repr({key: value for key, value in row.items() if key not in changing}) for row in found)
 
 
 def test_another_list_needs_another_run(tmp_path: Path) -> None:
