@@ -71,6 +71,19 @@ def test_no_resolver_is_asked_more_often_than_its_rate() -> None:
         assert time.monotonic() - began >= 9 / 100
 
 
+def test_a_share_of_the_rate_holds_for_those_who_wait_already() -> None:
+    async def ask_eleven(resolver: Resolver) -> None:
+        waiting = asyncio.gather(*(resolver.reverse_names(IP) for _ in range(11)))
+        await asyncio.sleep(0)
+        resolver.keep_to_share(0.5)
+        await waiting
+
+    with name_server({}) as server:
+        began = time.monotonic()
+        asyncio.run(ask_eleven(Resolver([server.resolver], 100)))
+        assert time.monotonic() - began >= 9 / 50
+
+
 def test_a_name_that_dns_cannot_hold_does_not_exist() -> None:
     with name_server({}) as server:
         resolver = Resolver([server.resolver], FAST)

@@ -54,10 +54,20 @@ def wants_noise(study: Study) -> bool:
     return bool(study.settings.noise.ports)
 
 
-async def measure_noise(study: Study, run: CurrentRun, on_progress: Callable[[NoiseProgress], None]) -> None:
+async def measure_noise(
+    study: Study,
+    run: CurrentRun,
+    on_progress: Callable[[NoiseProgress], None],
+    *,
+    dialer: Dialer | None = None,
+) -> None:
     """Ask what is left to ask on the noise ports; does nothing where the stage is done.
 
     Whatever ends it, what was answered is on disk when it returns or raises, but for the last few seconds of a kill.
+
+    Args:
+        on_progress: called when it is known how much there is to ask, and after each address.
+        dialer: the door, where others use it at the same time; one of its own where none is given.
 
     Raises:
         StudyError: the population is bad, the disk is full, this machine is out of sockets.
@@ -70,9 +80,10 @@ async def measure_noise(study: Study, run: CurrentRun, on_progress: Callable[[No
     work = list(_work(study, run))
     rows = _Rows(run)
     progress = NoiseProgress(len(work))
+    on_progress(progress)
     try:
-        async with open_door(study, run) as dialer:
-            asker = _Asker(dialer, rows, progress, settings.discovery.timeout_s)
+        async with open_door(study, run, dialer) as door:
+            asker = _Asker(door, rows, progress, settings.discovery.timeout_s)
 
             async def ask(one: _Work, _group: asyncio.TaskGroup) -> None:
                 await asker.ask(one)

@@ -13,6 +13,7 @@ from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.probe.crowd import many_at_once
 from mailcensus.probe.descriptors import make_room_for
+from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
 from mailcensus.probe.enumeration import Enumerator
 from mailcensus.probe.followups import ENUMERATE, SNI_PTR, FollowupAsk, followups_of
@@ -48,10 +49,22 @@ def wants_followups(study: Study) -> bool:
     return any((wanted.legacy, wanted.server_names, wanted.ssh_host_keys, wanted.injection, wanted.enumerate))
 
 
-async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[FollowupProgress], None]) -> None:
+async def follow_up(
+    study: Study,
+    run: CurrentRun,
+    on_progress: Callable[[FollowupProgress], None],
+    *,
+    dialer: Dialer | None = None,
+    resolver: Resolver | None = None,
+) -> None:
     """Ask again what is left to ask again; does nothing where the stage is done.
 
     A follow-up is tried once: what a peer says then is the record, "later" included.
+
+    Args:
+        on_progress: called when it is known how much there is to ask, and after each host.
+        dialer: the door, where others use it at the same time; one of its own where none is given.
+        resolver: tells reverse names; `resolver_of` the settings where none is given.
 
     Raises:
         StudyError: the disk is full, this machine is out of sockets.
@@ -64,11 +77,13 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     work = list(_work(study, run))
     recorder = Recorder(run.data)
     progress = FollowupProgress(len(work))
+    on_progress(progress)
     slots = asyncio.Semaphore(settings.politeness.in_flight)
     try:
-        async with open_door(study, run) as dialer:
-            grabber = Grabber(settings, run.run_id, dialer)
-            asker = _Asker(grabber, recorder, _resolver(settings), settings.followups.pause_s)
+        async with open_door(study, run, dialer) as door:
+            grabber = Grabber(settings, run.run_id, door)
+            names = resolver or resolver_of(settings)
+            asker = _Asker(grabber, recorder, names, settings.followups.pause_s)
 
             async def ask_host(host: _Host, _group: asyncio.TaskGroup) -> None:
                 await asker.ask(host, progress)
@@ -86,8 +101,8 @@ async def follow_up(study: Study, run: CurrentRun, on_progress: Callable[[Follow
     run.finish(stage_row(run, STAGE, settings, asked=progress.asked, hello_profile=profile))
 
 
-def _resolver(settings: Settings) -> Resolver | None:
-    """The study's own resolvers, where it names some."""
+def resolver_of(settings: Settings) -> Resolver | None:
+    """Who tells reverse names: the study's own resolvers, where it names some."""
     facts = settings.facts
     return Resolver(facts.resolvers, facts.queries_per_s) if facts.resolvers else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dns.asyncquery
 import dns.exception
@@ -45,6 +45,8 @@ class _Server:
     port: int
     free_at: float = 0.0
     """When it may be asked again, on the monotonic clock."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever has it is the next to ask."""
 
 
 class Resolver:
@@ -65,6 +67,7 @@ class Resolver:
             (text, _PORT) for text in resolvers_of_the_system()
         ]
         self._servers = [_Server(address, port) for address, port in places]
+        self._queries_per_s = queries_per_s
         self._pause_s = 1 / queries_per_s
         self._reply_s = reply_s
         self._turn = 0
@@ -73,6 +76,10 @@ class Resolver:
     def in_flight(self) -> int:
         """How many questions at once keep all resolvers busy at their rate, even where each answer takes a second."""
         return max(1, min(1_000, round(len(self._servers) / self._pause_s)))
+
+    def keep_to_share(self, share: float) -> None:
+        """From now on keep to a share, more than 0, of the rate; other machines have the rest."""
+        self._pause_s = 1 / (self._queries_per_s * share)
 
     async def reverse_names(self, ip: str) -> Answer:
         """The names in the PTR records of an address."""
@@ -105,11 +112,12 @@ class Resolver:
         return answer
 
     async def _wait_for(self, server: _Server) -> None:
-        now = time.monotonic()
-        begin = max(now, server.free_at)
-        server.free_at = begin + self._pause_s
-        if begin > now:
-            await asyncio.sleep(begin - now)
+        async with server.turn:
+            now = time.monotonic()
+            begin = max(now, server.free_at)
+            if begin > now:
+                await asyncio.sleep(begin - now)
+            server.free_at = begin + self._pause_s
 
     async def _ask_once(self, server: _Server, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Answer:
         question = dns.message.make_query(name, kind)
