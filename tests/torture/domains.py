@@ -1,4 +1,4 @@
-"""A list of domains, and DNS that knows them."""
+"""A list of domains, DNS that knows them, and what must be on record of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dns_server import NODATA, NameServer, Reply, name_server, records
+from mailcensus.dataset.tables import Dataset
 from mailcensus.study import Settings
 from mailcensus.study.template import study_toml
-from torture.scene import Scene
+from torture.scene import Fault, Scene
 
 
 @contextmanager
@@ -39,3 +40,19 @@ def domain_sections(here: Scene, resolver: str) -> str:
         "resolvers": [resolver], "queries_per_s": 1_000.0, "authority_queries_per_s": 1e6, "timeout_s": 1.0,
     }  # fmt: skip
     return study_toml(Settings.model_validate(told))
+
+
+def check_domains(here: Scene, domains: int) -> None:
+    """Every domain stands once, with the one exchange it has and that one's address, and every answer once."""
+    dataset = Dataset(here.directory / "data")
+    hosts = sorted(here.truth.responding)
+    known = {f"d{number}.example": [hosts[number % len(hosts)]] for number in range(domains)}
+    names = [row["domain"] for row in dataset.table("domains").to_pyarrow().to_pylist()]
+    if sorted(names) != sorted(known):
+        raise Fault(f"domains: {len(names)} rows, {len(set(names))} different, of {domains}")
+    exchanges = dataset.table("mx").to_pyarrow().to_pylist()
+    if len(exchanges) != domains or {row["domain"]: row["addresses"] for row in exchanges} != known:
+        raise Fault(f"mx: {len(exchanges)} rows for {domains} domains, or other addresses")
+    answers = dataset.table("dns").select("name", "type").to_pyarrow().to_pylist()
+    if len(answers) != len({(row["name"], row["type"]) for row in answers}):
+        raise Fault("dns: an answer stands twice")

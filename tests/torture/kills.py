@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mailcensus.dataset.tables import Dataset
 from torture.captures import capture
-from torture.domains import domain_sections, name_server_of
+from torture.domains import check_domains, domain_sections, name_server_of
 from torture.invariants import check
 from torture.scene import Fault, StudyAt, ended, scene
 
@@ -83,15 +83,12 @@ def resolve_killed(directory: Path, chance: random.Random, *, kills: int = 3, do
     ):
         (here.directory / "study.toml").write_text(domain_sections(here, server.resolver))
         done = killed_until_done(here, chance, "resolve", kills=kills, between_s=(2.0, 8.0))
-        found = Dataset(here.directory / "data").table("domains").to_pyarrow().to_pylist()
-        names = [row["domain"] for row in found]
-        if sorted(names) != sorted({f"d{number}.example" for number in range(domains)}):
-            raise Fault(f"domains: {len(names)} rows, {len(set(names))} different, of {domains}")
+        check_domains(here, domains)
         asked = dict.fromkeys(server.questions)
         again = len(server.questions) - len(asked)
         if again > 600 * (done + 1):  # 200 in work at a time, three kinds of question each at that moment
             raise Fault(f"{again} questions asked again for {done} kills")
-        return f"{len(names)} domains, {len(server.questions)} questions, {again} again, {done} kills"
+        return f"{domains} domains, {len(server.questions)} questions, {again} again, {done} kills"
 
 
 def import_killed(directory: Path, chance: random.Random, *, kills: int = 3, rows: int = 300_000) -> str:

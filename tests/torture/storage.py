@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from mailcensus.dataset.parts import visible_parts
+from torture.domains import check_domains, domain_sections, name_server_of
 from torture.invariants import check
 from torture.scene import Fault, ended, scene
 
@@ -82,6 +85,36 @@ def parts_damaged(directory: Path, chance: random.Random, *, rounds: int = 2) ->
                 raise Fault(f"{path} was harmed and nobody noticed: {said}")
         here.ask_everybody()
         return f"{check(here, asked_again='*')}; {', '.join(harmed)}"
+
+
+def domains_damaged(directory: Path, chance: random.Random, *, rounds: int = 3, domains: int = 1_000) -> str:
+    """The same of what `mailcensus resolve` writes: of DNS nothing is asked again but what the disk has lost."""
+    with (
+        scene(directory, chance.randrange(1 << 16), hosts=30) as here,
+        name_server_of(here, domains) as server,
+    ):
+        (here.directory / "study.toml").write_text(domain_sections(here, server.resolver))
+        data, harmed, lost = here.directory / "data", [], 0
+        process = here.start("resolve")
+        while not visible_parts(data / "domains") and process.poll() is None:
+            time.sleep(0.02)
+        here.kill(process)
+        for number in range(rounds):
+            table = chance.choice([name for name in ("domains", "mx", "dns") if visible_parts(data / name)])
+            path = chance.choice(visible_parts(data / table)).path
+            lost += pq.read_metadata(path).num_rows if table == "dns" else 0
+            harmed.append(f"{harm(path, chance)} {table}")
+            said = here.run("resolve")
+            if f"{path} was damaged" not in said:
+                raise Fault(f"{path} was harmed and nobody noticed: {said}")
+            check_domains(here, domains)
+            if number == 0:
+                here.run("discover")
+        here.run("discover")  # of the same exchanges as before, or it says so
+        again = len(server.questions) - len(set(server.questions))
+        if again > lost + 600 + rounds:  # 200 in work at the kill, and each command asks for the root
+            raise Fault(f"{again} questions asked again, where {lost} answers were lost")
+        return f"{domains} domains, {again} questions again, {lost} answers lost; {', '.join(harmed)}"
 
 
 def harm(path: Path, chance: random.Random) -> str:
