@@ -11,10 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from mailcensus.dataset import parts
+from mailcensus.dataset.columns import table_of
 from mailcensus.dataset.parts import FAN_IN, PartWriter, visible_parts
 from mailcensus.model import Hit
 from mailcensus.study import StudyError
@@ -97,6 +99,31 @@ def test_row_groups_are_bounded_in_rows_and_in_bytes(tmp_path: Path, monkeypatch
     (part,) = visible_parts(tmp_path / "hits")
     file = pq.ParquetFile(part.path)
     assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [4, 4, 2]
+
+
+def test_merging_a_long_table_takes_no_more_memory_than_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "ROW_GROUP_BYTES", 1 << 18)
+    short, long = (
+        _most_arrow_bytes_while_merged(tmp_path / str(count), count) for count in (40_000, 320_000)
+    )
+    assert long < 1.2 * short
+
+
+def _most_arrow_bytes_while_merged(data: Path, rows: int) -> int:
+    """Merge eight parts of so many rows together; a hit has some 70 bytes in Arrow."""
+    writer = PartWriter(data, "hits", Hit)
+    some = table_of(Hit, [hit(number) for number in range(1_000)])
+    for _ in range(8):
+        writer.write_table(pa.concat_tables([some] * (rows // 8_000)))
+    pool, ordinary = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    try:
+        writer.compact()
+    finally:
+        pa.set_memory_pool(ordinary)
+    return int(pool.max_memory())
 
 
 def test_parts_beyond_the_full_size_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
