@@ -39,8 +39,11 @@ COMPRESSION = "zstd"
 ROW_GROUP_ROWS = 122_880
 """Rows of a compacted row group: DuckDB's own vector-aligned default, good for every reader."""
 ROW_GROUP_BYTES = 16 << 20
-"""Arrow bytes of a compacted row group at most (certificates are big). It bounds the memory of compaction, which goes on
-beside grabs: some 100 MB at its peak, however long the table is. DuckDB reads groups of 16 MB as fast as those of 64."""
+"""Arrow bytes of a compacted row group at most (certificates are big).
+
+It bounds the memory of compaction, which goes on beside grabs: some 100 MB at its peak, however long the table is.
+DuckDB reads groups of 16 MB as fast as those of 64.
+"""
 FULL_PART_BYTES = 128 << 20
 """A part of this size is not compacted further."""
 FAN_IN = 32
