@@ -6,13 +6,14 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailcensus.dataset.imports import import_file, pieces
-from mailcensus.dataset.imports.pieces import Telling, batch_of, pieces_of, read_pieces
+from mailcensus.dataset.imports.pieces import Telling, batch_of, pieces_of, read_pieces, spans_of
 from mailcensus.dataset.imports.rows import LONGEST_LINE
 from mailcensus.dataset.imports.zgrab2 import read_zgrab2
 from mailcensus.dataset.tables import Dataset
@@ -36,10 +37,25 @@ def test_pieces_put_together_are_the_file_and_end_where_lines_end(content: bytes
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(pieces, "PIECE_BYTES", size)
         found = list(pieces_of(io.BytesIO(content)))
-    assert b"".join(piece for _, piece in found) == content
-    assert all(piece.endswith(b"\n") for _, piece in found[:-1])
-    for before, piece in found:
-        assert content[: content.index(piece) if before == 0 else None].count(b"\n") >= before or before == 0
+    assert b"".join(found) == content
+    assert all(piece.endswith(b"\n") for piece in found[:-1])
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.sampled_from([b"\n", b"x", b"xyz" * 9]), max_size=30).map(b"".join),
+    st.integers(1, 40),
+    st.integers(1, 40),
+)
+def test_places_in_a_file_are_its_pieces(content: bytes, size: int, longest_line: int) -> None:
+    with pytest.MonkeyPatch.context() as patched, NamedTemporaryFile() as file:
+        patched.setattr(pieces, "PIECE_BYTES", size)
+        patched.setattr(pieces, "LONGEST_LINE", longest_line)
+        file.write(content)
+        file.flush()
+        spans = list(spans_of(file.file, Path(file.name)))
+        assert sum(span.size for span in spans) == len(content)
+        assert list(map(pieces._bytes_of, spans)) == list(pieces_of(io.BytesIO(content)))
 
 
 def test_rows_of_pieces_are_the_rows_of_the_file_with_its_line_numbers(
@@ -48,7 +64,7 @@ def test_rows_of_pieces_are_the_rows_of_the_file_with_its_line_numbers(
     content = b"".join(map(line, range(100)))
     whole = batch_of(read_zgrab2(io.BytesIO(content), "r", "here", AT))
     monkeypatch.setattr(pieces, "PIECE_BYTES", 500)
-    batches = list(read_pieces("zgrab2", io.BytesIO(content), TELLING, 1))
+    batches = list(read_pieces("zgrab2", pieces_of(io.BytesIO(content)), TELLING, 1))
     assert len(batches) > 10
     assert [row for batch in batches for row in batch.grabs.to_pylist()] == whole.grabs.to_pylist()
     assert [reject for batch in batches for reject in batch.rejects] == whole.rejects != []
@@ -57,7 +73,7 @@ def test_rows_of_pieces_are_the_rows_of_the_file_with_its_line_numbers(
 
 def test_a_line_that_is_too_long_costs_itself_alone() -> None:
     content = line(1) + b"x" * (LONGEST_LINE + pieces.PIECE_BYTES + 10) + b"\n" + line(2)
-    (first, second) = read_pieces("zgrab2", io.BytesIO(content), TELLING, 1)
+    (first, second) = read_pieces("zgrab2", pieces_of(io.BytesIO(content)), TELLING, 1)
     assert [reject.reason for reject in first.rejects] == ["line too long"]
     assert (first.grabs.num_rows, second.grabs.num_rows) == (1, 1)
 

@@ -32,7 +32,16 @@ from mailcensus.dataset.imports.import_run import (
     import_run_id,
 )
 from mailcensus.dataset.imports.masscan import read_masscan
-from mailcensus.dataset.imports.pieces import BATCH_GRABS, READERS, Batch, Telling, batch_of, read_pieces
+from mailcensus.dataset.imports.pieces import (
+    BATCH_GRABS,
+    READERS,
+    Batch,
+    Telling,
+    batch_of,
+    pieces_of,
+    read_pieces,
+    spans_of,
+)
 from mailcensus.dataset.imports.port_scan_xml import read_port_scan_xml
 from mailcensus.dataset.imports.rejects import Rejects
 from mailcensus.dataset.imports.rows import Open, PassedOver, Reject, Row, open_bytes
@@ -164,7 +173,7 @@ class _Intake:
         try:
             with self._path.open("rb") as raw, open_bytes(raw) as stream:
                 if self._format in (*READERS, "goscanner"):
-                    for batch in self._batches(stream, now, size):
+                    for batch in self._batches(raw, stream, now):
                         self._take_batch(batch)
                         on_progress(self._imported, min(1.0, raw.tell() / size))
                 else:
@@ -176,12 +185,14 @@ class _Intake:
             raise StudyError(f"{self._path}: cannot be read on from here: {error}") from None
         on_progress(self._imported, 1.0)
 
-    def _batches(self, stream: IO[bytes], now: datetime, size: int) -> Iterator[Batch]:
+    def _batches(self, raw: IO[bytes], stream: IO[bytes], now: datetime) -> Iterator[Batch]:
         run_id, vantage = self._imported.run_id, self._study.settings.study.vantage
         if self._format in READERS:
-            several = min(_MOST_WORKERS, os.cpu_count() or 1) if size >= _FOR_SEVERAL_BYTES else 1
+            pieces = spans_of(raw, self._path) if stream is raw else pieces_of(stream)
+            is_big = os.fstat(raw.fileno()).st_size >= _FOR_SEVERAL_BYTES
+            several = min(_MOST_WORKERS, os.cpu_count() or 1) if is_big else 1
             telling = Telling(run_id, vantage, now)
-            yield from read_pieces(self._format, stream, telling, self._workers or several)
+            yield from read_pieces(self._format, pieces, telling, self._workers or several)
             return
         rows = read_goscanner(stream, self._path, run_id, vantage, now)
         while (batch := batch_of(islice(rows, BATCH_GRABS))).rows:

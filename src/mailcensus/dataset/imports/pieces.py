@@ -1,19 +1,22 @@
 """Grabs of a big file, read by several processes: it is cut into pieces of whole lines, and they come back in order.
 
-A piece comes back as an Arrow table of grabs, so that what is left to one process is to write it. Memory: two pieces
-for each process.
+A piece comes back as an Arrow table of grabs, so that what is left to one process is to write it. Of a file that is
+not compressed only places are handed out, which each process reads by itself. Memory: two pieces for each process.
 """
 
 from __future__ import annotations
 
 import gc
 import io
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
@@ -37,6 +40,20 @@ READERS: dict[str, _Reader] = {"zgrab2": read_zgrab2, "censys": read_censys, "fa
 """Formats whose lines say all by themselves."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a file by its place."""
+
+    path: Path
+    start: int
+    size: int
+    """Bytes."""
+
+
+Piece = bytes | Span
+"""Whole lines."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What came of some rows, in their order."""
@@ -49,6 +66,8 @@ class Batch:
     """Each once."""
     keys: list[bytes] = field(default_factory=list)
     """Each once."""
+    lines: int = 0
+    """Of the piece that they stood in, empty ones too."""
 
     @property
     def rows(self) -> int:
@@ -86,21 +105,21 @@ def batch_of(rows: Iterable[Row]) -> Batch:
     return batch
 
 
-def read_pieces(format_name: str, stream: IO[bytes], telling: Telling, workers: int) -> Iterator[Batch]:
-    """The batches of a file of one of READERS.
+def read_pieces(format_name: str, pieces: Iterable[Piece], telling: Telling, workers: int) -> Iterator[Batch]:
+    """The batches of the pieces of a file of one of READERS.
 
     Args:
         workers: processes; 1 reads in this one.
     Raises:
         StageFailed: a process died.
     """
+    read = partial(_read, format_name, telling)
     if workers < 2:
-        for before, piece in pieces_of(stream):
-            yield _read(format_name, telling, before, piece)
+        yield from _numbered(map(read, pieces))
         return
     pool = pool_of(workers, _collect_seldom)
     try:
-        yield from _in_order(pool, format_name, stream, telling, workers)
+        yield from _numbered(_in_order(pool, read, pieces, 2 * workers))
     except BrokenProcessPool as error:
         raise StageFailed(
             f"a process that read the file died ({error}); run the same command again"
@@ -109,36 +128,71 @@ def read_pieces(format_name: str, stream: IO[bytes], telling: Telling, workers: 
         pool.shutdown(cancel_futures=True)
 
 
-def pieces_of(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Pieces of whole lines, with the number of lines before each. Of a line that is too long its beginning is left."""
-    before = 0
+def pieces_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """Pieces of whole lines. Of a line that is too long its beginning is left."""
     while piece := stream.read(PIECE_BYTES):
         if not piece.endswith(b"\n"):
             rest = stream.readline(LONGEST_LINE)
             piece += rest
-            while rest and not rest.endswith(b"\n"):
-                rest = stream.readline(LONGEST_LINE)
-        yield before, piece
-        before += piece.count(b"\n") + (not piece.endswith(b"\n"))
+            _pass_over(stream, rest)
+        yield piece
+
+
+def spans_of(file: IO[bytes], path: Path) -> Iterator[Span]:
+    """The same pieces of an open file that is not compressed, by their places."""
+    start, size = 0, os.fstat(file.fileno()).st_size
+    while start < size:
+        file.seek(start + PIECE_BYTES - 1)
+        _pass_over(file, file.readline(LONGEST_LINE))
+        end = min(size, file.tell())
+        yield Span(path, start, end - start)
+        start = end
+
+
+def _pass_over(stream: IO[bytes], line: bytes) -> None:
+    """Read a line that has begun so to its end."""
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(LONGEST_LINE)
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, format_name: str, stream: IO[bytes], telling: Telling, workers: int
+    pool: ProcessPoolExecutor, read: Callable[[Piece], Batch], pieces: Iterable[Piece], most: int
 ) -> Iterator[Batch]:
+    """What is read of pieces, `most` of them under way at once."""
     waiting: deque[Future[Batch]] = deque()
-    for before, piece in pieces_of(stream):
-        waiting.append(pool.submit(_read, format_name, telling, before, piece))
-        if len(waiting) >= 2 * workers:
+    for piece in pieces:
+        waiting.append(pool.submit(read, piece))
+        if len(waiting) >= most:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _read(format_name: str, telling: Telling, before: int, piece: bytes) -> Batch:
-    rows = READERS[format_name](io.BytesIO(piece), telling.run_id, telling.vantage, telling.now)
-    batch = batch_of(rows)
-    batch.rejects = [replace(reject, line=before + reject.line) for reject in batch.rejects]
+def _numbered(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches whose rejects say where they stand in the file."""
+    before = 0
+    for batch in batches:
+        batch.rejects = [replace(reject, line=before + reject.line) for reject in batch.rejects]
+        before += batch.lines
+        yield batch
+
+
+def _read(format_name: str, telling: Telling, piece: Piece) -> Batch:
+    lines = piece if isinstance(piece, bytes) else _bytes_of(piece)
+    batch = batch_of(READERS[format_name](io.BytesIO(lines), telling.run_id, telling.vantage, telling.now))
+    batch.lines = lines.count(b"\n") + (not lines.endswith(b"\n"))
     return batch
+
+
+def _bytes_of(span: Span) -> bytes:
+    """Of a line that is too long its beginning, as `pieces_of`.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    with span.path.open("rb") as file:
+        file.seek(span.start)
+        return file.read(min(span.size, PIECE_BYTES + LONGEST_LINE))
 
 
 def _collect_seldom() -> None:
