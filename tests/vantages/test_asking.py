@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from mailcensus.population import Exclusions, load_population
 from mailcensus.study import Settings, Study
 from mailcensus.vantages import asking, leases
 from mailcensus.vantages.asking import Stopped, ask_piece
+from mailcensus.vantages.known import Known
 from mailcensus.vantages.leases import LeaseLost, Leases, units_of
 from mailcensus.vantages.messages import Progress, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes
@@ -48,7 +49,14 @@ def port() -> Iterator[int]:
         yield first.getsockname()[1]
 
 
-def office_of(directory: Path, port: int, **collect: object) -> StudyOffice:
+def office_of(
+    directory: Path,
+    port: int,
+    *,
+    service: str = "smtp",
+    sections: Mapping[str, object] = {},
+    **collect: object,
+) -> StudyOffice:
     """One piece: 128 addresses of one /24, two seconds of discovery."""
     (directory / "prefixes.txt").write_text("127.82.0.0/25\n")
     (directory / "out.txt").write_text("192.0.2.1\n")
@@ -61,17 +69,19 @@ def office_of(directory: Path, port: int, **collect: object) -> StudyOffice:
             "prefix_connections": 100,
         },
         "discovery": {"ports": [port], "timeout_s": 0.5},
-        "collect": {"services": ["smtp"], "deadlines": {"greeting_s": 0.05}, "flush_s": 0.1, **collect},
-        "ports": {"smtp": port},
+        "collect": {"services": [service], "deadlines": {"greeting_s": 0.05}, "flush_s": 0.1, **collect},
+        "ports": {service: port},
+        **sections,
     }
     study = Study(directory, Settings.model_validate(told))
     population = load_population(study)
     return StudyOffice(
         study,
         "r",
-        pieces_of(population, 1),
+        pieces_of(population, 1, 10),
         Leases(units_of(study.settings.politeness), 8),
         OptOuts(Exclusions.of_study(study), population.everyone),
+        Known.of_study(study),
         8,
         lambda gathered: None,
     )
@@ -105,6 +115,44 @@ def test_a_piece_that_one_vantage_leaves_is_finished_by_another(tmp_path: Path, 
     assert attempts <= 128 + len(HOSTS) + 5, "the second went on where the first had stopped"
 
 
+async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Whatever it is greeted with, a TLS alert: handshake_failure."""
+    await reader.read(1)
+    writer.write(bytes.fromhex("15030100020228"))
+    writer.close()
+
+
+def test_who_is_left_in_the_midst_of_follow_ups_is_asked_the_rest_and_nothing_twice(tmp_path: Path) -> None:
+    connections: Counter[str] = Counter()
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections[writer.get_extra_info("sockname")[0]] += 1
+        await refuse(reader, writer)
+
+    async def both() -> StudyOffice:
+        first = await asyncio.start_server(count, HOSTS[0], 0)
+        port = first.sockets[0].getsockname()[1]
+        others = await asyncio.start_server(count, HOSTS[1:], port)
+        told = {"followups": {"legacy": True, "pause_s": 0.3}, "noise": {"ports": [1]}}
+        here = office_of(tmp_path, port, service="imaps", sections=told)
+        async with first, others:
+            with pytest.raises(Stopped):
+                await ask(here, "first", lambda: here.progress().again_done >= 3)
+            assert here.left == ["00001"]
+            await ask(here, "second")
+        return here
+
+    here = uvloop.run(both())
+    assert here.left == []
+    purposes = ("legacy_weak", "legacy_sslv3", "legacy_sslv2")
+    again = Counter((row["ip"], row["purpose"]) for row in rows(tmp_path, "followups"))
+    assert again == Counter((ip, purpose) for ip in HOSTS for purpose in purposes)
+    assert {row["vantage"] for row in rows(tmp_path, "followups")} == {"first", "second"}
+    lost = sum(connections.values()) - len(HOSTS) * (1 + 1 + len(purposes))
+    assert lost <= len(HOSTS), "at most what was being asked when the first left"
+    assert Counter(row["sampled"] for row in rows(tmp_path, "noise")) == {True: 10}
+
+
 class Cut:
     """An office that cannot be reached any more once somebody has answered."""
 
@@ -123,11 +171,13 @@ class Cut:
     async def end(self, holder: str) -> None:
         raise Unreachable("no way to the office")
 
-    async def renew(self, holder: str, kept_to: int, progress: Progress, version: int) -> Renewed:
+    async def renew(
+        self, holder: str, kept_to: int, wants: int | None, progress: Progress, version: int
+    ) -> Renewed:
         if self.is_cut or progress.answered:
             self.is_cut = True
             raise Unreachable("no way to the office")
-        return await self._office.renew(holder, kept_to, progress, version)
+        return await self._office.renew(holder, kept_to, wants, progress, version)
 
 
 def test_a_vantage_that_cannot_reach_the_office_stops_before_another_gets_its_piece(

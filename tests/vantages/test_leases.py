@@ -15,51 +15,78 @@ from mailcensus.vantages.leases import LEASE_S, Lease, LeaseLost, Leases, share_
 def test_one_alone_gets_everything() -> None:
     leases = Leases(147, 8)
     leases.begin("a", 0.0)
-    assert leases.renew("a", 1.0, kept_to=0, resting=False).units == 147
+    assert leases.renew("a", 1.0, kept_to=0, wants=None).units == 147
 
 
 def test_a_second_one_gets_its_half_when_the_first_has_kept_to_its_own() -> None:
     leases = Leases(100, 8)
     leases.begin("a", 0.0)
-    first = leases.renew("a", 0.0, kept_to=0, resting=False)
+    first = leases.renew("a", 0.0, kept_to=0, wants=None)
     leases.begin("b", 1.0)
-    assert leases.renew("b", 1.0, kept_to=0, resting=False).units == 0
-    less = leases.renew("a", 2.0, kept_to=first.number, resting=False)
+    assert leases.renew("b", 1.0, kept_to=0, wants=None).units == 0
+    less = leases.renew("a", 2.0, kept_to=first.number, wants=None)
     assert less.units == 50
-    assert leases.renew("b", 2.5, kept_to=0, resting=False).units == 0, "the first has not kept to it yet"
-    leases.renew("a", 3.0, kept_to=less.number, resting=False)
-    assert leases.renew("b", 3.5, kept_to=0, resting=False).units == 50
+    assert leases.renew("b", 2.5, kept_to=0, wants=None).units == 0, "the first has not kept to it yet"
+    leases.renew("a", 3.0, kept_to=less.number, wants=None)
+    assert leases.renew("b", 3.5, kept_to=0, wants=None).units == 50
 
 
 def test_what_a_silent_one_had_is_anothers_when_its_lease_has_run_out() -> None:
     leases = Leases(100, 8)
     leases.begin("a", 0.0)
-    leases.renew("a", 0.0, kept_to=0, resting=False)
+    leases.renew("a", 0.0, kept_to=0, wants=None)
     leases.begin("b", 0.0)
-    assert leases.renew("b", LEASE_S - 0.1, kept_to=0, resting=False).units == 0
-    assert leases.renew("b", LEASE_S, kept_to=0, resting=False).units == 100
+    assert leases.renew("b", LEASE_S - 0.1, kept_to=0, wants=None).units == 0
+    assert leases.renew("b", LEASE_S, kept_to=0, wants=None).units == 100
     with pytest.raises(LeaseLost):
-        leases.renew("a", LEASE_S + 1, kept_to=1, resting=False)
+        leases.renew("a", LEASE_S + 1, kept_to=1, wants=None)
 
 
 def test_those_at_rest_make_do_with_one() -> None:
     leases = Leases(100, 8)
     for name in ("a", "b"):
         leases.begin(name, 0.0)
-    lease = leases.renew("a", 0.0, kept_to=0, resting=True)
-    leases.renew("a", 1.0, kept_to=lease.number, resting=True)
-    assert leases.renew("b", 2.0, kept_to=0, resting=False).units == 99
+    lease = leases.renew("a", 0.0, kept_to=0, wants=1)
+    leases.renew("a", 1.0, kept_to=lease.number, wants=1)
+    assert leases.renew("b", 2.0, kept_to=0, wants=None).units == 99
+
+
+def settled(leases: Leases, wants: dict[str, int | None]) -> dict[str, int]:
+    """What each has in the end, once all have kept to what they were told."""
+    units, kept_to = {}, dict.fromkeys(wants, 0)
+    for now, name in enumerate([*wants] * 4):
+        lease = leases.renew(name, now / 10, kept_to=kept_to[name], wants=wants[name])
+        units[name], kept_to[name] = lease.units, lease.number
+    return units
+
+
+@pytest.mark.parametrize(
+    ("wants", "units"),
+    [
+        ({"a": 7, "b": None}, {"a": 7, "b": 93}),
+        ({"a": 90, "b": None}, {"a": 50, "b": 50}),
+        ({"a": 90, "b": 3}, {"a": 90, "b": 3}),
+        ({"a": 1_000, "b": 3, "c": None, "d": None}, {"a": 47, "b": 3, "c": 25, "d": 25}),
+    ],
+)
+def test_those_at_rest_get_what_they_want_but_half_at_most_where_others_ask(
+    wants: dict[str, int | None], units: dict[str, int]
+) -> None:
+    leases = Leases(100, 8)
+    for name in wants:
+        leases.begin(name, 0.0)
+    assert settled(leases, wants) == units
 
 
 def test_who_comes_when_enough_ask_waits_until_one_of_them_rests() -> None:
     leases = Leases(100, 1)
     leases.begin("a", 0.0)
-    first = leases.renew("a", 0.0, kept_to=0, resting=False)
+    first = leases.renew("a", 0.0, kept_to=0, wants=None)
     leases.begin("b", 0.0)
-    assert leases.renew("b", 1.0, kept_to=0, resting=False).units == 0
-    little = leases.renew("a", 2.0, kept_to=first.number, resting=True)
-    leases.renew("a", 3.0, kept_to=little.number, resting=True)
-    assert leases.renew("b", 4.0, kept_to=0, resting=False).units == 99
+    assert leases.renew("b", 1.0, kept_to=0, wants=None).units == 0
+    little = leases.renew("a", 2.0, kept_to=first.number, wants=1)
+    leases.renew("a", 3.0, kept_to=little.number, wants=1)
+    assert leases.renew("b", 4.0, kept_to=0, wants=None).units == 99
 
 
 @pytest.mark.parametrize(
@@ -121,7 +148,7 @@ def test_units_in_use_never_exceed_those_there_are_whoever_dies_and_whatever_is_
         elif asker is not None and action in ("renew", "reply lost"):
             kept_to = asker.heard[0].number if asker.heard else 0
             try:
-                lease = leases.renew(asker.name, now_s, kept_to=kept_to, resting=place == 4)
+                lease = leases.renew(asker.name, now_s, kept_to=kept_to, wants=place if place > 2 else None)
             except LeaseLost:
                 assert now_s >= asker.until_s
                 del askers[place]

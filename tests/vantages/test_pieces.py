@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mailcensus.population import Population, PrefixSet, load_population
+from mailcensus.probe.server_names import read_server_names
 from mailcensus.study import Settings, Study, StudyError
+from mailcensus.vantages.known import Known
 from mailcensus.vantages.pieces import check_study, files_of, pieces_of, settings_of, write_files
 
 PREFIXES = ("198.18.0.0/20", "10.1.2.128/25", "2001:db8:1::/126")
@@ -24,16 +26,17 @@ def study(directory: Path, **sections: object) -> Study:
 
 
 def population_of_piece(directory: Path, whole: Study, name: str, **exclusions: str) -> Population:
-    (piece,) = [piece for piece in pieces_of(load_population(whole), 5) if piece.name == name]
-    settings = settings_of(whole, piece, list(exclusions), 8)
-    write_files(directory, files_of(piece, exclusions))
+    (piece,) = [piece for piece in pieces_of(load_population(whole), 5, 10) if piece.name == name]
+    files = files_of(piece, Known.of_study(whole), exclusions)
+    settings = settings_of(whole, piece, files, 8)
+    write_files(directory, files)
     return load_population(Study(directory, settings))
 
 
 def test_pieces_are_disjoint_whole_networks_and_everybody_is_in_one(tmp_path: Path) -> None:
     population = load_population(study(tmp_path))
     together = PrefixSet()
-    for piece in pieces_of(population, 5):
+    for piece in pieces_of(population, 5, 10):
         assert together.intersect(piece.everyone).count == 0
         together = together.union(piece.everyone)
     assert together == population.everyone
@@ -42,7 +45,7 @@ def test_pieces_are_disjoint_whole_networks_and_everybody_is_in_one(tmp_path: Pa
 def test_a_vantage_asks_of_its_piece_what_the_study_would_have_asked(tmp_path: Path) -> None:
     whole = study(tmp_path)
     asked: set[str] = set()
-    for piece in pieces_of(load_population(whole), 5):
+    for piece in pieces_of(load_population(whole), 5, 10):
         directory = tmp_path / piece.name
         asked |= set(
             population_of_piece(
@@ -54,14 +57,31 @@ def test_a_vantage_asks_of_its_piece_what_the_study_would_have_asked(tmp_path: P
 
 def test_a_sample_is_drawn_from_each_piece(tmp_path: Path) -> None:
     told = {"prefixes": "prefixes.txt", "sample": "10%"}
-    pieces = pieces_of(load_population(study(tmp_path, population=told)), 5)
+    pieces = pieces_of(load_population(study(tmp_path, population=told)), 5, 10)
     for piece in pieces:
         assert piece.sample == max(1, round(piece.everyone.count * 0.1))
 
 
+def test_follow_ups_and_noise_are_asked_of_each_piece_as_the_study_wants_them(tmp_path: Path) -> None:
+    names = {"198.18.0.1": "mx.example", "10.1.2.130": "mail.example", "192.0.2.1": "elsewhere.example"}
+    (tmp_path / "names.txt").write_text("".join(f"{ip} {name}\n" for ip, name in names.items()))
+    followups = {"server_names": ["file"], "server_names_file": "names.txt"}
+    whole = study(tmp_path, followups=followups, noise={"ports": [1337], "sample": 420})
+    sampled, named = 0, dict[str, str]()
+    for piece in pieces_of(load_population(whole), 5, 420):
+        files = files_of(piece, Known.of_study(whole), {})
+        write_files(tmp_path / piece.name, files)
+        settings = settings_of(whole, piece, files, 8)
+        sampled += settings.noise.sample
+        assert settings.followups.server_names_file is not None
+        named |= read_server_names(tmp_path / piece.name / settings.followups.server_names_file)
+    assert sampled == pytest.approx(420, abs=5)
+    assert named == {ip: name for ip, name in names.items() if "elsewhere" not in name}
+
+
 def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> None:
     whole = study(tmp_path, canaries={"hosts": ["198.18.0.1"], "rest_s": 5.0})
-    (piece, *_) = pieces_of(load_population(whole), 5)
+    (piece, *_) = pieces_of(load_population(whole), 5, 10)
     canaries = settings_of(whole, piece, [], 8).canaries
     assert (canaries.hosts, canaries.rest_s) == (("198.18.0.1:25",), 40.0)
 

@@ -49,10 +49,11 @@ def collect(
     key: Key = None,
     quiet: Quiet = False,
 ) -> None:
-    """Discover and collect by machines that join this one: hand out pieces of the population, gather what they find.
+    """Discover, collect, follow up and measure noise by machines that join this one: hand out pieces of the
+    population, gather what they find.
 
     Prints the address that they join. They may come, go and die at any time; interrupt this and run it again to go
-    on. It ends when everything is collected; `mailcensus run` does the rest.
+    on. It ends when everybody has been asked; `mailcensus run` does the rest.
     """
     _need_dask()
     from mailcensus.vantages.collecting import collect_by_vantages, is_collected
@@ -155,5 +156,6 @@ def _show(office: StudyOffice, above: StageTalk, below: StageTalk) -> None:
         Snapshot(now.addresses_done, now.addresses, "addresses", now.answered, now.addresses_done, "answer")
     )
     pieces = f"{len(office.gathered)} of {len(office.gathered) + len(office.left)} pieces done"
-    note = f"{pieces}, asking: {', '.join(asking) or 'nobody'}"
+    again = f", follow-ups of {now.again_done:,} of {now.again:,} hosts" if now.again else ""
+    note = f"{pieces}{again}, asking: {', '.join(asking) or 'nobody'}"
     below.show(Snapshot(now.hosts_done, now.hosts, "hosts", now.ok, now.grabs, "grabs ok", note))

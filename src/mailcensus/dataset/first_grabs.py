@@ -25,6 +25,11 @@ FROM last LEFT JOIN done USING (ip, service)
 ORDER BY ip, service
 """
 
+_FOLLOWUPS = """
+SELECT (SELECT count(*) FROM followups WHERE run_id = $run_id)
+     + (SELECT count(DISTINCT (ip, service)) FROM enumerations WHERE run_id = $run_id)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class FirstGrab:
@@ -67,3 +72,9 @@ def first_grabs(data: Path, run_id: str) -> Iterator[FirstGrab]:
             tuple(shown or ()),
             frozenset(purposes or ()),
         )
+
+
+def followup_count(data: Path, run_id: str) -> int:
+    """How many follow-ups a run has on disk; the enumeration of a service is one."""
+    result = execute(data, _FOLLOWUPS, ("followups", "enumerations"), run_id=run_id)
+    return int(result.fetchone()[0])

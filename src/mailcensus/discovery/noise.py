@@ -17,7 +17,7 @@ from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.dataset.seen import hits_of, noise_of
 from mailcensus.discovery.connect import Answer, connect_once
-from mailcensus.model import Noise
+from mailcensus.model import Noise, Run
 from mailcensus.population import load_population
 from mailcensus.population.order import AskingOrder
 from mailcensus.probe.crowd import many_at_once
@@ -25,7 +25,7 @@ from mailcensus.probe.descriptors import make_room_for
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
 from mailcensus.probe.trouble import first_trouble
-from mailcensus.study import Study
+from mailcensus.study import Settings, Study
 
 STAGE = "noise"
 
@@ -95,16 +95,19 @@ async def measure_noise(
         raise first_trouble(errors) from None
     finally:
         rows.close()
+    run.finish(noise_row(run, settings))
+
+
+def noise_row(run: CurrentRun, settings: Settings) -> Run:
+    """The row of `runs` for the stage, once all of it is on disk."""
     asked = [answered for _, _, _, answered in noise_of(run.data, run.run_id)]
-    run.finish(
-        stage_row(
-            run,
-            STAGE,
-            settings,
-            asked=len(asked) - asked.count(None),
-            answered=asked.count(True),
-            excluded=asked.count(None),
-        )
+    return stage_row(
+        run,
+        STAGE,
+        settings,
+        asked=len(asked) - asked.count(None),
+        answered=asked.count(True),
+        excluded=asked.count(None),
     )
 
 

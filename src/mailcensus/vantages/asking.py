@@ -16,27 +16,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mailcensus.dataset.run import CurrentRun, run_file
-from mailcensus.discovery.flow import discover_and_collect
-from mailcensus.discovery.stage import Progress as DiscoveryProgress
-from mailcensus.probe.collector import CollectProgress
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
 from mailcensus.study import Settings, Study
 from mailcensus.vantages.leases import LEASE_S, LeaseLost
-from mailcensus.vantages.messages import ASK, DONE, Office, Progress, Renewed, Start, Unreachable
+from mailcensus.vantages.messages import ASK, DONE, Office, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes, changes
 from mailcensus.vantages.pieces import write_files
+from mailcensus.vantages.stages import Stages
 
 RENEW_S = 1.0
 _MARGIN_S = 2.0
@@ -71,7 +70,7 @@ async def ask_piece(
         vantage: name of this vantage, which its grabs carry.
         renewing: the loop in which leases are renewed.
         is_stopping: whether to leave the rest to others.
-        on_rest: called once when nobody is left but those who are asked again after a pause.
+        on_rest: called once, when the piece mostly waits from now on: this vantage may ask another one beside it.
 
     Raises:
         LeaseLost: somebody else asks it, or the office cannot be reached.
@@ -125,8 +124,7 @@ class _Errand:
         self._is_stopping = is_stopping
         self._on_rest = on_rest
         self._copied = set(start.parts)
-        self._discovered: DiscoveryProgress | None = None
-        self._collected: CollectProgress | None = None
+        self._stages = Stages(study)
         self._has_rested = False
         self._door: Dialer | None = None
         self._loop = asyncio.get_running_loop()
@@ -165,12 +163,15 @@ class _Errand:
     async def _ask(self) -> None:
         with CurrentRun(self._study.data, datetime.now(UTC)) as run:
             async with open_door(self._study, run) as door:
-                door.keep_to_share(self._share)
                 self._door = door
-                await discover_and_collect(
-                    self._study, run, self._on_discovery, self._on_collection, dialer=door
-                )
+                self._keep_to_share()
+                await self._stages.ask(run, door)
             self._door = None
+
+    def _keep_to_share(self) -> None:
+        self._stages.keep_to_share(self._share)
+        if self._door is not None:
+            self._door.keep_to_share(self._share)
 
     async def _keep_lease(self) -> None:
         """Renew the lease until it is lost or this is cancelled. Runs in a loop of its own."""
@@ -180,7 +181,7 @@ class _Errand:
             try:
                 async with asyncio.timeout(max(0.0, until_s - asked_at_s)):
                     renewed = await self._office.renew(
-                        self._holder, self._kept_to, self._progress, exclusions_version
+                        self._holder, self._kept_to, self._wants, self._stages.progress, exclusions_version
                     )
             except (Unreachable, TimeoutError):
                 if now_s() + RENEW_S >= until_s:
@@ -200,13 +201,12 @@ class _Errand:
         if renewed.number != self._followed.number:
             self._followed = _Followed(renewed.number, now_s())
             self._share = renewed.units * self._start.unit
-            if self._door is not None:
-                self._door.keep_to_share(self._share)
             if renewed.units:
+                self._keep_to_share()
                 self._granted.set()
         if self._keeps_to_share() and now_s() - self._followed.since_s >= RENEW_S:
             self._kept_to = self._followed.number
-        if self._progress.is_resting and not self._has_rested:
+        if self._wants is not None and not self._has_rested:
             self._has_rested = True
             self._on_rest()
 
@@ -231,33 +231,15 @@ class _Errand:
 
     async def _copy(self, *, is_done: bool = False) -> None:
         new: Changes = await asyncio.to_thread(changes, self._study.data, frozenset(self._copied))
-        await self._office.bring(self._holder, new, self._progress, is_done=is_done)
+        await self._office.bring(self._holder, new, self._stages.progress, is_done=is_done)
         self._copied = set(new.names)
 
-    def _on_discovery(self, now: DiscoveryProgress) -> None:
-        self._discovered = now
-
-    def _on_collection(self, now: CollectProgress) -> None:
-        self._collected = now
-
     @property
-    def _progress(self) -> Progress:
-        swept, asked = self._discovered, self._collected
-        progress = Progress()
-        if swept is not None:
-            progress = replace(
-                progress, addresses=swept.total, addresses_done=swept.done, answered=swept.hits
-            )
-        if asked is not None:
-            progress = replace(
-                progress,
-                hosts=asked.hosts,
-                hosts_done=asked.hosts_done,
-                grabs=asked.grabs,
-                ok=asked.ok,
-                waiting=asked.waiting,
-            )
-        return progress
+    def _wants(self) -> int | None:
+        """Units, as `Leases.renew` has it."""
+        needs_per_s = self._stages.needs_per_s
+        unit_per_s = self._start.unit * self._study.settings.politeness.connections_per_s
+        return None if needs_per_s is None else math.ceil(needs_per_s / unit_per_s)
 
 
 async def _result_of(work: Future[None]) -> None:

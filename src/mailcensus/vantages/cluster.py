@@ -215,11 +215,14 @@ class _RemoteOffice:
     async def fetch(self, piece: str, part: str) -> bytes:
         return bytes(await self._call("fetch", piece=piece, part=part))
 
-    async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
+    async def renew(
+        self, holder: str, kept_to: int, wants: int | None, progress: Progress, exclusions_version: int
+    ) -> Renewed:
         told = await self._call(
             "renew",
             holder=holder,
             kept_to=kept_to,
+            wants=wants,
             progress=asdict(progress),
             exclusions_version=exclusions_version,
         )

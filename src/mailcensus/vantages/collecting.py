@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from mailcensus.dataset.first_grabs import followup_count
 from mailcensus.dataset.pending import grab_counts
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.dataset.seen import hits_of
+from mailcensus.discovery.noise import STAGE as NOISE
+from mailcensus.discovery.noise import noise_row, wants_noise
 from mailcensus.discovery.resumable import STAGE as DISCOVER
+from mailcensus.model import Run
 from mailcensus.model.run import VANTAGES_JOINED_BY
 from mailcensus.population import load_population
 from mailcensus.probe.collect import STAGE as COLLECT
 from mailcensus.probe.door import open_door
+from mailcensus.probe.follow_up import STAGE as FOLLOW_UP
+from mailcensus.probe.follow_up import wants_followups
 from mailcensus.study import Study, StudyError
 from mailcensus.vantages.cluster import hold_office
+from mailcensus.vantages.known import Known
 from mailcensus.vantages.leases import Leases, units_of
 from mailcensus.vantages.office import StudyOffice
 from mailcensus.vantages.opt_outs import OptOuts
@@ -46,6 +53,7 @@ async def collect_by_vantages(
     """
     population = load_population(study)
     order = f"{population.order.identity} in {pieces} pieces"
+    known = Known.of_study(study)
     now = datetime.now(UTC)
     if run.begin(DISCOVER, now, order).order != order:
         raise StudyError(
@@ -53,6 +61,7 @@ async def collect_by_vantages(
             f"with another population; go on as it began, or remove {study.data / 'run.json'} to begin a new run"
         )
     run.begin(COLLECT, now)
+    stages = [DISCOVER, COLLECT]
     async with open_door(study, run) as door:
         # Nobody is asked from here. The books say whom the exclusions cover; vantages, whom they stopped.
         door.exclusions.count_in(population.everyone)
@@ -60,23 +69,43 @@ async def collect_by_vantages(
     office = StudyOffice(
         study,
         run.run_id,
-        pieces_of(population, pieces),
+        pieces_of(population, pieces, study.settings.noise.sample),
         Leases(units_of(study.settings.politeness), most_at_once),
         OptOuts(exclusions, population.everyone),
+        known,
         most_at_once,
-        lambda addresses: _note(run, addresses),
+        lambda addresses: _note(run, stages, addresses),
     )
     await office.open()
     _check_undamaged(study, run, office)
+    stages += _begin_beside(study, run, is_first=not office.gathered)
     if office.left:
         await hold_office(office, place, tls, on_open=on_open, on_progress=on_progress)
     await office.close()
-    _finish(study, run, office, population.prefixes.count if population.order.is_sample else None)
+    vantage = VANTAGES_JOINED_BY.join(
+        sorted({name for one in office.gathered.values() for name in one.vantages})
+    )
+    sampled_from = population.prefixes.count if population.order.is_sample else None
+    for row in _rows(study, run, office, stages, sampled_from):
+        run.finish(replace(row, vantage=vantage))
 
 
-def _note(run: CurrentRun, addresses: int) -> None:
-    """How many addresses are done with: the position of both stages."""
-    for stage in (DISCOVER, COLLECT):
+def _begin_beside(study: Study, run: CurrentRun, *, is_first: bool) -> list[str]:
+    """The further stages that vantages do for all pieces, begun.
+
+    Where pieces were gathered before the study wanted a stage, or rows of one were damaged since (its position is 0
+    then), what is missing is left to `mailcensus run`.
+    """
+    wanted = [stage for stage, wants in ((FOLLOW_UP, wants_followups), (NOISE, wants_noise)) if wants(study)]
+    stages = [stage for stage in wanted if is_first or run.stage(stage).position]
+    for stage in stages:
+        run.begin(stage, datetime.now(UTC))
+    return stages
+
+
+def _note(run: CurrentRun, stages: Sequence[str], addresses: int) -> None:
+    """How many addresses are done with: the position of all stages."""
+    for stage in stages:
         run.checkpoint(stage, addresses)
 
 
@@ -96,30 +125,31 @@ def _check_undamaged(study: Study, run: CurrentRun, office: StudyOffice) -> None
         raise StudyError(f"{study.data}: parts of what vantages have brought were damaged; {mend}")
 
 
-def _finish(study: Study, run: CurrentRun, office: StudyOffice, sampled_from: int | None) -> None:
-    came = office.gathered.values()
-    vantage = VANTAGES_JOINED_BY.join(sorted({name for one in came for name in one.vantages}))
+def _rows(
+    study: Study, run: CurrentRun, office: StudyOffice, stages: Sequence[str], sampled_from: int | None
+) -> Iterator[Run]:
+    """The rows of `runs`; discovery and collection last, since with them all is done."""
+    settings, came = study.settings, office.gathered.values()
+    profile = settings.collect.hello_profile
+    if NOISE in stages:
+        yield noise_row(run, settings)
+    if FOLLOW_UP in stages:
+        again = followup_count(run.data, run.run_id)
+        yield stage_row(run, FOLLOW_UP, settings, asked=again, hello_profile=profile)
     hits = {(ip, port) for ip, port, canary in hits_of(run.data, run.run_id) if not canary}
-    swept = stage_row(
-        run,
-        DISCOVER,
-        study.settings,
-        asked=sum(one.asked for one in came),
-        answered=len(hits),
-        excluded=sum(one.excluded for one in came),
-    )
-    run.finish(replace(swept, vantage=vantage, sampled_from=sampled_from))
+    asked, excluded = sum(one.asked for one in came), sum(one.excluded for one in came)
+    swept = stage_row(run, DISCOVER, settings, asked=asked, answered=len(hits), excluded=excluded)
+    yield replace(swept, sampled_from=sampled_from)
     counts = grab_counts(run.data, run.run_id)
-    grabbed = stage_row(
+    yield stage_row(
         run,
         COLLECT,
-        study.settings,
+        settings,
         asked=counts.grabs,
         answered=counts.ok,
         excluded=counts.excluded,
-        hello_profile=study.settings.collect.hello_profile,
+        hello_profile=profile,
     )
-    run.finish(replace(grabbed, vantage=vantage))
 
 
 def is_collected(run: CurrentRun) -> bool:

@@ -16,13 +16,13 @@ Pure: times are arguments, in seconds on any steady scale.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mailcensus.study.sections import PolitenessSection
 
 LEASE_S = 10.0
 """How long a holder may ask without hearing from the office."""
-_RESTING_UNITS = 1
 
 
 class LeaseLost(Exception):
@@ -42,7 +42,8 @@ class Lease:
 @dataclass(slots=True)
 class _Holder:
     ends_at: float
-    resting: bool = False
+    wants: int | None = None
+    """Of one at rest: the units that it makes do with."""
     outstanding: list[Lease] = field(default_factory=list)
     """Everything that it may still be using; the newest last."""
 
@@ -79,12 +80,13 @@ class Leases:
         """Whether somebody may still be asking."""
         return name in self._holders and now < self._holders[name].ends_at
 
-    def renew(self, name: str, now: float, *, kept_to: int, resting: bool) -> Lease:
+    def renew(self, name: str, now: float, *, kept_to: int, wants: int | None) -> Lease:
         """The lease from now on.
 
         Args:
             kept_to: number of the newest lease that the holder has kept to; 0: none.
-            resting: it has little to ask from now on, and makes do with one unit.
+            wants: None: as much as there is for it. A number: it is at rest from now on, since it mostly waits, and
+                makes do with so many units; it may say another number later.
 
         Raises:
             LeaseLost: it has run out.
@@ -93,7 +95,8 @@ class Leases:
         holder = self._holders.get(name)
         if holder is None:
             raise LeaseLost(name)
-        holder.ends_at, holder.resting = now + LEASE_S, holder.resting or resting
+        holder.ends_at = now + LEASE_S
+        holder.wants = holder.wants if wants is None else max(1, wants)
         holder.outstanding = [lease for lease in holder.outstanding if lease.number >= kept_to]
         units = min(self._fair_share(holder), self.units - (self.charged - holder.charge))
         if not holder.outstanding or holder.outstanding[-1].units != units:
@@ -106,18 +109,34 @@ class Leases:
         self._holders.pop(name, None)
 
     def _fair_share(self, holder: _Holder) -> int:
-        """The same for all who are not at rest; nothing for those who came when there were enough of them."""
-        if holder.resting:
-            return _RESTING_UNITS
-        asking = [other for other in self._holders.values() if not other.resting][: self._most_at_once]
-        resting = len(self._holders) - sum(not other.resting for other in self._holders.values())
+        """Those at rest get what they want, of half of everything where others ask; the others, the same each.
+
+        Nothing for those who came when there were enough of them.
+        """
+        asking = [other for other in self._holders.values() if other.wants is None][: self._most_at_once]
+        wanted = [other.wants for other in self._holders.values() if other.wants is not None]
+        most = _most_each(self.units // 2 if asking else self.units, wanted)
+        if holder.wants is not None:
+            return min(holder.wants, most)
         if not any(other is holder for other in asking):
             return 0
-        return max(1, (self.units - resting * _RESTING_UNITS) // len(asking))
+        return max(1, (self.units - sum(min(want, most) for want in wanted)) // len(asking))
 
     def _end_silent(self, now: float) -> None:
         for name in [name for name, holder in self._holders.items() if now >= holder.ends_at]:
             del self._holders[name]
+
+
+def _most_each(units: int, wanted: Sequence[int]) -> int:
+    """What each may have at most, and at least one, so that together they have no more than there is.
+
+    Max-min fairness: who wants less than that gets it, and leaves the more to the others.
+    """
+    for others, want in zip(range(len(wanted), 0, -1), sorted(wanted), strict=True):
+        if want * others > units:
+            return max(1, units // others)
+        units -= want
+    return max(wanted, default=1)
 
 
 def units_of(politeness: PolitenessSection) -> int:

@@ -38,13 +38,12 @@ class Progress:
     hosts_done: int = 0
     grabs: int = 0
     ok: int = 0
-    waiting: int = 0
-
-    @property
-    def is_resting(self) -> bool:
-        """Whether nobody is left but those who are asked again after a pause."""
-        has_asked = self.addresses_done >= self.addresses and self.hosts_done >= self.hosts
-        return has_asked and self.waiting > 0
+    noise: int = 0
+    """Addresses to ask on noise ports."""
+    noise_done: int = 0
+    again: int = 0
+    """Hosts with follow-ups."""
+    again_done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,10 @@ class Office(Protocol):
     async def fetch(self, piece: str, part: str) -> bytes:
         """A part that an earlier vantage has written."""
 
-    async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
-        """Renew the lease. Raises LeaseLost."""
+    async def renew(
+        self, holder: str, kept_to: int, wants: int | None, progress: Progress, exclusions_version: int
+    ) -> Renewed:
+        """Renew the lease (`Leases.renew`). Raises LeaseLost."""
 
     async def bring(self, holder: str, new: Changes, progress: Progress, *, is_done: bool) -> None:
         """Hand over what has been written; at last with the word that the piece is done. Raises LeaseLost."""

@@ -7,13 +7,14 @@ gathered (the study's dataset holds it). All of it is on disk, so an office that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from mailcensus.study import StageFailed, Study, StudyError
 from mailcensus.vantages.asking import now_s
 from mailcensus.vantages.gathering import Gathered, Gatherer, gathered_of
+from mailcensus.vantages.known import Known
 from mailcensus.vantages.leases import LeaseLost, Leases, share_of_unit
 from mailcensus.vantages.messages import ASK, DONE, WAIT, Progress, Renewed, Start
 from mailcensus.vantages.mirror import RUN, Changes, parts_of, store
@@ -39,6 +40,7 @@ class StudyOffice:
         pieces: tuple[Piece, ...],
         leases: Leases,
         opt_outs: OptOuts,
+        known: Known,
         most_at_once: int,
         on_gathered: Callable[[int], None],
     ) -> None:
@@ -52,6 +54,7 @@ class StudyOffice:
         self._pieces = {piece.name: piece for piece in pieces}
         self._leases = leases
         self._opt_outs = opt_outs
+        self._known = known
         self._most_at_once = most_at_once
         self._on_gathered = on_gathered
         self._gatherer = Gatherer(study.data)
@@ -105,12 +108,13 @@ class StudyOffice:
         self._errands[holder] = _Errand(piece, vantage)
         data = self._data(piece)
         names = parts_of(data)
+        files = files_of(self._pieces[piece], self._known, self._opt_outs.files)
         return Start(
             ASK,
             run_id=self._run_id,
             unit=share_of_unit(self._study.settings.politeness),
-            settings_json=self._settings(self._pieces[piece]),
-            files=files_of(self._pieces[piece], self._opt_outs.files),
+            settings_json=self._settings(self._pieces[piece], files),
+            files=files,
             parts=(*names, RUN) if (data / RUN).exists() else tuple(names),
         )
 
@@ -120,8 +124,10 @@ class StudyOffice:
             raise LeaseLost(f"{piece}: no part {part!a}")
         return await asyncio.to_thread((data / part).read_bytes)
 
-    async def renew(self, holder: str, kept_to: int, progress: Progress, exclusions_version: int) -> Renewed:
-        lease = self._leases.renew(holder, now_s(), kept_to=kept_to, resting=progress.is_resting)
+    async def renew(
+        self, holder: str, kept_to: int, wants: int | None, progress: Progress, exclusions_version: int
+    ) -> Renewed:
+        lease = self._leases.renew(holder, now_s(), kept_to=kept_to, wants=wants)
         self._note(self._errands[holder].piece, progress)
         self._opt_outs.look_again()
         is_new = self._opt_outs.version != exclusions_version
@@ -171,9 +177,8 @@ class StudyOffice:
         named = self._pieces[piece]
         return named.sample or named.everyone.count
 
-    def _settings(self, piece: Piece) -> str:
-        names = list(self._opt_outs.files)
-        return settings_of(self._study, piece, names, self._most_at_once).model_dump_json()
+    def _settings(self, piece: Piece, files: Collection[str]) -> str:
+        return settings_of(self._study, piece, files, self._most_at_once).model_dump_json()
 
     def _directory(self, piece: str) -> Path:
         return self._study.directory / "vantages" / self._run_id / piece

@@ -15,7 +15,8 @@ from mailcensus.population import Exclusions, PrefixSet
 from mailcensus.population.exclusion_list import Kind
 
 LOOKED_UP = "looked-up.txt"
-_DIRECTORY = "exclusions"
+EXCLUSIONS = "exclusions"
+"""Directory of these files in a vantage's study."""
 
 
 class OptOuts:
@@ -72,7 +73,7 @@ class OptOuts:
 
 
 def _name(file: str) -> str:
-    return str(Path(_DIRECTORY) / file)
+    return str(Path(EXCLUSIONS) / file)
 
 
 def _are_same(one: list[PrefixSet], two: list[PrefixSet]) -> bool:

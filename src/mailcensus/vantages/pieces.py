@@ -5,7 +5,7 @@ Whoever has a piece needs no database, no list and no other file of the study: w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -13,7 +13,9 @@ from mailcensus.discovery.responders import canaries_of
 from mailcensus.population import Population, PrefixSet
 from mailcensus.population.shard import Shard
 from mailcensus.study import Settings, Study, StudyError
-from mailcensus.study.sections import DomainsSection, FollowupsSection, NoiseSection, PopulationSection
+from mailcensus.study.sections import DomainsSection, PopulationSection
+from mailcensus.vantages.known import SERVER_NAMES, Known
+from mailcensus.vantages.opt_outs import EXCLUSIONS
 
 _PREFIXES = "prefixes.txt"
 
@@ -27,21 +29,32 @@ class Piece:
     """Its addresses before exclusions: those that have positions in its order."""
     sample: int | None
     """How many of them are asked; None: all."""
+    noise_sample: int
+    """How many of them are asked on noise ports."""
 
 
-def pieces_of(population: Population, count: int) -> tuple[Piece, ...]:
+def pieces_of(population: Population, count: int, noise_sample: int) -> tuple[Piece, ...]:
     """The pieces of a population that have anybody in them; the same ones every time.
+
+    Of a sample, each has its share, and at least one address.
 
     Args:
         count: into how many to cut; small populations fall into fewer.
+        noise_sample: how many addresses of all are asked on noise ports.
     """
+    total = population.everyone.count
+
+    def of_sample(sample: int, everyone: PrefixSet) -> int:
+        return max(1, round(sample / total * everyone.count))
+
+    positions = population.order.positions if population.order.is_sample else None
     shards = [(number, Shard(number, count).of(population.everyone)) for number in range(1, count + 1)]
-    share = population.order.positions / population.everyone.count if population.order.is_sample else None
     return tuple(
         Piece(
             f"{number:05}",
             everyone,
-            None if share is None else max(1, round(share * everyone.count)),
+            None if positions is None else of_sample(positions, everyone),
+            of_sample(min(noise_sample, total), everyone),
         )
         for number, everyone in shards
         if everyone.count
@@ -70,20 +83,26 @@ def check_study(study: Study) -> None:
         )
 
 
-def settings_of(study: Study, piece: Piece, exclusion_files: Sequence[str], most_at_once: int) -> Settings:
+def settings_of(study: Study, piece: Piece, files: Collection[str], most_at_once: int) -> Settings:
     """The settings of the study that a piece is to its vantage.
 
     The limits are the whole study's: the lease says which share of them holds. A canary is asked by every vantage, so
     each lets it rest longer.
+
+    Args:
+        files: the files of that study, by their path in its directory.
     """
     settings = study.settings
     canaries = tuple(str(responder) for responder in canaries_of(study))
     rest_s = settings.canaries.rest_s * most_at_once
+    followups = settings.followups
+    if followups.server_names_file is not None:
+        followups = followups.model_copy(update={"server_names_file": Path(SERVER_NAMES)})
     population = PopulationSection(
         prefixes=Path(_PREFIXES),
         sample=piece.sample,
         seed=settings.population.seed,
-        exclusions=tuple(Path(name) for name in exclusion_files),
+        exclusions=tuple(Path(name) for name in files if PurePosixPath(name).parts[0] == EXCLUSIONS),
     )
     return settings.model_copy(
         update={
@@ -92,16 +111,16 @@ def settings_of(study: Study, piece: Piece, exclusion_files: Sequence[str], most
                 update={"hosts": canaries, "file": None, "rest_s": rest_s}
             ),
             "domains": DomainsSection(),
-            "followups": FollowupsSection(),
-            "noise": NoiseSection(),
+            "followups": followups,
+            "noise": settings.noise.model_copy(update={"sample": piece.noise_sample}),
         }
     )
 
 
-def files_of(piece: Piece, exclusions: Mapping[str, str]) -> dict[str, str]:
+def files_of(piece: Piece, known: Known, exclusions: Mapping[str, str]) -> dict[str, str]:
     """The files of that study, by their path in its directory."""
     prefixes = "".join(f"{prefix}\n" for prefix, _ in piece.everyone.blocks())
-    return {_PREFIXES: prefixes, **exclusions}
+    return {_PREFIXES: prefixes, **known.files(piece.everyone), **exclusions}
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:
