@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
@@ -25,14 +24,12 @@ def analyse(dataset: Dataset) -> dict[str, pa.Table]:
 
 def tables_of(evidence: Evidence, specs: Sequence[TableSpec]) -> dict[str, pa.Table]:
     """Some tables, as many at once as the dataset takes questions: while one is put into SQL, another is answered."""
-    names = [spec.name for spec in specs]
-    worked_out = partial(rows_of, evidence=evidence)
-    if evidence.dataset.at_once == 1:
-        return dict(zip(names, map(worked_out, specs), strict=True))
-    with ThreadPoolExecutor(evidence.dataset.at_once) as pool:
-        # One core is busy with it for long, and tables wait for it from early on.
-        pool.submit(machine_of_hosts, evidence)
-        return dict(zip(names, pool.map(worked_out, specs), strict=True))
+    asks = [partial(rows_of, spec, evidence=evidence) for spec in specs]
+    if evidence.dataset.at_once > 1:
+        # One core is busy with machines for long, and tables wait for them from early on.
+        asks.insert(0, partial(machine_of_hosts, evidence))
+    made = evidence.dataset.together(*asks)[-len(specs) :]
+    return {spec.name: table for spec, table in zip(specs, made, strict=True)}
 
 
 @contextmanager

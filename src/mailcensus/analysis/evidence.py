@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from mailcensus.analysis.engines.components import clusters_on_engine
 from mailcensus.analysis.engines.elsewhere import DatasetElsewhere
 from mailcensus.analysis.masks import MAX_SERVICES
 from mailcensus.analysis.numbering import number_hosts
-from mailcensus.analysis.sightings import gather_shown
+from mailcensus.analysis.sightings import gather_shown, number_names
 from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
 from mailcensus.model import Outcome, Stage
 from mailcensus.wire.services import SERVICE_BY_NAME
@@ -65,24 +66,16 @@ class Evidence:
     greetings: ibis.Table
     """Final grabs that said something, read when asked: ip, service, greeting."""
     hosts: ibis.Table
-    """One row per host asked: host (numbers sort as addresses do), ip, connected."""
+    """One row per host asked: host (numbers sort as addresses do), ip, connected, is_v6, number (IPv4 address; upper
+    half of an IPv6 address)."""
     keys: ibis.Table
     """One row per key of the dataset, those of other runs included: key, spki_sha256, algorithm, bits, curve."""
     answers: ibis.Table
     """Handshakes and host keys: host, bit, version, cipher_suite, key, certificate, again. See `Shown`."""
     showings: ibis.Table
     """One row per (host, key): host, key, mask (services it was shown on)."""
-    showing_hosts: ibis.Table
-    """One row per host that showed a key: host, mask (over all its keys), several (it showed more than one key on
-    one of its services)."""
     shown_keys: ibis.Table
     """One row per key shown: key, hosts, mask (over all hosts)."""
-    links: ibis.Table
-    """The showings of shared keys: host, key, mask, cluster."""
-    cluster_keys: ibis.Table
-    """One row per shared key: key, cluster, hosts, mask."""
-    cluster_members: ibis.Table
-    """One row per host that shows a shared key: host, cluster, keys (shared ones), mask (of shared keys)."""
     leaf_names: ibis.Table
     """One row per certificate of the dataset: certificate, certificate_sha256, common_name."""
     ssh_mask: int
@@ -93,6 +86,27 @@ class Evidence:
     """Held by the thread that makes it."""
 
     @property
+    def showing_hosts(self) -> ibis.Table:
+        """One row per host that showed a key: host, mask (over all its keys), several (it showed more than one key on
+        one of its services)."""
+        return self._held("showing_hosts", lambda: _showing_hosts(self.showings))
+
+    @property
+    def links(self) -> ibis.Table:
+        """The showings of shared keys: host, key, mask, cluster."""
+        return self.once("links", lambda: _links(self.dataset, self.showings, self.shown_keys))
+
+    @property
+    def cluster_keys(self) -> ibis.Table:
+        """One row per shared key: key, cluster, hosts, mask."""
+        return self._held("cluster_keys", lambda: _cluster_keys(self.links, self.shown_keys))
+
+    @property
+    def cluster_members(self) -> ibis.Table:
+        """One row per host that shows a shared key: host, cluster, keys (shared ones), mask (of shared keys)."""
+        return self._held("cluster_members", lambda: _cluster_members(self.links))
+
+    @property
     def host_facts(self) -> ibis.Table:
         """One row per host asked: host, country, asn, as_org, ptr; null where nobody looked it up or knows."""
         return self.once("host_facts", lambda: _host_facts(self.dataset, self.run_id, self.hosts))
@@ -100,7 +114,7 @@ class Evidence:
     @property
     def leaves(self) -> ibis.Table:
         """One row per (host, certificate shown as a leaf): host, key, certificate."""
-        return self.once("leaves", lambda: self.dataset.put("leaves", _leaves(self.answers)))
+        return self._held("leaves", lambda: _leaves(self.answers))
 
     @property
     def certificates(self) -> ibis.Table:
@@ -108,11 +122,12 @@ class Evidence:
 
         Its numbers are held; its names, the longest texts there are, are held in `leaf_names` and not twice.
         """
-        shown = self.once(
-            "certificates", lambda: self.dataset.put("certificates_shown", _certificates(self.leaves))
-        )
+        shown = self._held("certificates_shown", lambda: _certificates(self.leaves))
         named = shown.join(self.leaf_names, "certificate")
         return named.select("key", "certificate", "certificate_sha256", "common_name")
+
+    def _held(self, name: str, make: Callable[[], ibis.Table]) -> ibis.Table:
+        return self.once(name, lambda: self.dataset.put(name, make()))
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What `make` makes, made the first time it is asked for by this name: tables that several others need."""
@@ -128,18 +143,13 @@ def gather(dataset: Dataset) -> Evidence:
     run_id = dataset.newest_run()
     # Nothing here stands on the order of rows in a file, and keeping it costs memory.
     dataset.forget_order()
-    later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
-    grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
-    kinds = dataset.put("kinds_by_port", _kinds_by_port(grabs))
-    services = dataset.put("services", _services(kinds))
-    hosts = dataset.put("numbered_hosts", number_hosts(_connected(grabs)))
-    shown = gather_shown(dataset, run_id, hosts, services, later)
+    asked, names = dataset.together(partial(_asked, dataset, run_id), partial(number_names, dataset))
+    shown = gather_shown(dataset, run_id, asked.hosts, asked.services, asked.later, names)
     showings = dataset.put("showings", _showings(shown.answers))
     shown_keys = dataset.put(
         "shown_keys",
         showings.group_by("key").agg(hosts=showings.count(), mask=showings.mask.bit_or()),
     )
-    links = _links(dataset, showings, shown_keys)
     return Evidence(
         dataset=dataset,
         run_id=run_id,
@@ -147,23 +157,41 @@ def gather(dataset: Dataset) -> Evidence:
         hits=_hits(dataset.table("hits"), run_id),
         canaries=of_run(dataset.table("canaries"), run_id),
         pauses=of_run(dataset.table("pauses"), run_id),
-        services=services,
-        grab_kinds=dataset.put("grab_kinds", _grab_kinds(kinds)),
-        later=later,
-        software=_software(grabs),
-        greetings=_greetings(dataset.table("grabs"), run_id, later),
-        hosts=hosts,
+        services=asked.services,
+        grab_kinds=dataset.put("grab_kinds", _grab_kinds(asked.kinds)),
+        later=asked.later,
+        software=_software(asked.grabs),
+        greetings=_greetings(dataset.table("grabs"), run_id, asked.later),
+        hosts=asked.hosts,
         keys=shown.keys,
         answers=shown.answers,
         showings=showings,
-        showing_hosts=dataset.put("showing_hosts", _showing_hosts(showings)),
         shown_keys=shown_keys,
-        links=links,
-        cluster_keys=dataset.put("cluster_keys", _cluster_keys(links, shown_keys)),
-        cluster_members=dataset.put("cluster_members", _cluster_members(links)),
         leaf_names=shown.certificates,
-        ssh_mask=services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0,
+        ssh_mask=asked.services.filter("ssh").bit.sum().to_pyarrow().as_py() or 0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who was asked for what in one run; as `Evidence` has them."""
+
+    later: ibis.Table
+    grabs: ibis.Table
+    """The columns of final grabs that say how they went."""
+    kinds: ibis.Table
+    """Final grabs alike, by port."""
+    services: ibis.Table
+    hosts: ibis.Table
+
+
+def _asked(dataset: Dataset, run_id: str | None) -> _Asked:
+    later = dataset.put("later_attempts", later_attempts(dataset.table("grabs"), run_id))
+    grabs = without_superseded(of_run(_plain(dataset.table("grabs")), run_id), later)
+    kinds = dataset.put("kinds_by_port", _kinds_by_port(grabs))
+    services = dataset.put("services", _services(kinds))
+    hosts = dataset.put("numbered_hosts", number_hosts(_connected(grabs)))
+    return _Asked(later, grabs, kinds, services, hosts)
 
 
 def _hits(hits: ibis.Table, run_id: str | None) -> ibis.Table:

@@ -7,7 +7,6 @@ of all hosts, and machines and causes compare them again and again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 
 import ibis
 import numpy as np
@@ -90,10 +89,8 @@ def places_of(evidence: Evidence) -> Codes:
 def addresses(evidence: Evidence) -> Addresses:
     """The addresses of the hosts in clusters."""
     members = evidence.cluster_members
-    table = evidence.hosts.semi_join(members, "host").select("host", "ip").to_pyarrow().combine_chunks()
-    is_v6, number, prefix = _places(table["ip"])
-    order = np.argsort(_numbers(table["host"]))
-    return Addresses(is_v6[order], number[order], prefix[order])
+    hosts = evidence.hosts.semi_join(members, "host").select("host", "is_v6", "number").to_pyarrow()
+    return _placed(hosts.take(np.argsort(_numbers(hosts["host"]))))
 
 
 def host_notes(evidence: Evidence) -> HostNotes:
@@ -108,7 +105,7 @@ def notes_on(evidence: Evidence, which: ibis.Table) -> HostNotes:
         which: one row per host: host.
     """
     table = _gathered(evidence, which).to_pyarrow().combine_chunks()
-    is_v6, number, prefix = _places(table["ip"])
+    where = _placed(table)
     name, names = _coded(_names(table["name"]))
     domain_of = [registered_domain(text) for text in names]
     domains = sorted({domain for domain in domain_of if domain is not None})
@@ -118,9 +115,9 @@ def notes_on(evidence: Evidence, which: ibis.Table) -> HostNotes:
     country, countries = _coded(table["country"])
     return HostNotes(
         host=_numbers(table["host"]),
-        is_v6=is_v6,
-        number=number,
-        prefix=prefix,
+        is_v6=where.is_v6,
+        number=where.number,
+        prefix=where.prefix,
         asn=_numbers(table["asn"]),
         as_org=as_org,
         as_orgs=as_orgs,
@@ -141,8 +138,8 @@ def _members(evidence: Evidence) -> pa.Table:
 
 
 def _gathered(evidence: Evidence, which: ibis.Table) -> ibis.Table:
-    """One row per host asked for, by number: host, ip, facts, name, and software of each protocol."""
-    hosts = evidence.hosts.semi_join(which, "host").select("host", "ip")
+    """One row per host asked for, by number: host, ip, is_v6, number, facts, name, and software of each protocol."""
+    hosts = evidence.hosts.semi_join(which, "host").select("host", "ip", "is_v6", "number")
     said = _said(evidence, hosts)
     by_host = said.group_by("host").agg(
         name=said.name.min(), **{p: said.software.min(where=said.protocol == p) for p in PROTOCOLS}
@@ -207,13 +204,8 @@ def _numbers(values: pa.ChunkedArray | pa.Array) -> Codes:
     )
 
 
-def _places(ips: pa.ChunkedArray) -> tuple[npt.NDArray[np.bool_], Codes, Codes]:
-    """Family, number and prefix of addresses; prefixes of both families are different numbers."""
-    texts = ips.combine_chunks()
-    is_v6 = np.asarray(pc.find_substring(texts, ":").to_numpy(zero_copy_only=False) >= 0)
-    number = np.zeros(len(texts), np.int64)
-    octets = pc.list_flatten(pc.split_pattern(texts.filter(pa.array(~is_v6)), ".")).cast(pa.int64())
-    number[~is_v6] = octets.to_numpy().reshape(-1, 4) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], np.int64)
-    wide = [int(IPv6Address(ip)) >> 64 for ip in texts.filter(pa.array(is_v6)).to_pylist()]
-    number[is_v6] = np.array(wide, np.uint64).view(np.int64)
-    return is_v6, number, np.where(is_v6, (number >> 16) | (1 << 56), number >> 8)
+def _placed(hosts: pa.Table) -> Addresses:
+    """Addresses of rows of `Evidence.hosts`; prefixes of both families are different numbers."""
+    is_v6 = np.asarray(hosts["is_v6"].to_numpy(zero_copy_only=False), np.bool_)
+    number = np.asarray(hosts["number"].to_numpy(), np.int64)
+    return Addresses(is_v6, number, np.where(is_v6, (number >> 16) | (1 << 56), number >> 8))

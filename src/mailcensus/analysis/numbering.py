@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pyarrow as pa
 
-from mailcensus.analysis.addresses import numerical_order
+from mailcensus.analysis.addresses import address_numbers
 from mailcensus.analysis.database_functions import name_hash
 
 UNLISTED = -1
@@ -26,11 +26,18 @@ def number_hosts(asked: ibis.Table) -> pa.Table:
     Args:
         asked: one row per grab: ip, connected.
     Returns:
-        host, ip, connected (any grab was).
+        host, ip, connected (any grab was), is_v6, number (IPv4 address; upper half of an IPv6 address).
     """
     hosts = asked.group_by("ip").agg(connected=asked.connected.any()).to_pyarrow().combine_chunks()
-    ordered = hosts.take(numerical_order(hosts["ip"].combine_chunks()))
-    return ordered.append_column("host", pa.array(np.arange(len(ordered)), pa.int32()))
+    addresses = address_numbers(hosts["ip"].combine_chunks())
+    order = addresses.order()
+    numbered = {
+        "host": pa.array(np.arange(len(order)), pa.int32()),
+        "is_v6": pa.array(addresses.is_v6[order]),
+        "number": pa.array(addresses.number[order]),
+    }
+    ordered = hosts.take(order)
+    return pa.table({**{name: ordered[name] for name in ordered.column_names}, **numbered})
 
 
 def number_keys(keys: ibis.Table, unlisted: ibis.Table | None = None) -> ibis.Table:

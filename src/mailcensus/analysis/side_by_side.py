@@ -24,7 +24,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mailcensus.analysis.addresses import numerical_order
+from mailcensus.analysis.addresses import address_numbers
 from mailcensus.analysis.components import number_clusters
 from mailcensus.analysis.snapshot import Snapshot
 from mailcensus.model import schema_of
@@ -112,7 +112,7 @@ def _number_names(sides: SideBySide) -> None:
 def _number_hosts(sides: SideBySide) -> None:
     every = _union(sides, "SELECT ip FROM hosts_{run}")
     ips = sides.table(f"SELECT DISTINCT ip FROM ({every})")["ip"].combine_chunks()
-    ordered = ips.take(numerical_order(ips))
+    ordered = ips.take(address_numbers(ips).order())
     numbers = pa.array(np.arange(len(ordered)), pa.int32())
     sides.connection.register("ordered", pa.table({"host": numbers, "ip": ordered}))
     sides.make("hosts", "SELECT * FROM ordered")

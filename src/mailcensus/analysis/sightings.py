@@ -38,25 +38,44 @@ class Shown:
     keys, not rows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Keys and certificates of a dataset, numbered."""
+
+    keys: ibis.Table
+    certificates: ibis.Table
+    hashes_tell: bool
+    """No two keys, and no two certificates, have the same hash."""
+
+
+def number_names(dataset: Dataset) -> Names:
+    """Numbers for the keys and certificates of a dataset, those of other runs included."""
+    keys = dataset.put("numbered_keys", number_keys(dataset.table("keys")))
+    certificates = dataset.put("numbered_leaves", number_certificates(dataset.table("certificates")))
+    collided = collide(keys.spki_sha256) or collide(certificates.certificate_sha256)
+    return Names(keys, certificates, not collided)
+
+
 def gather_shown(
-    dataset: Dataset, run_id: str | None, hosts: ibis.Table, services: ibis.Table, later: ibis.Table
+    dataset: Dataset,
+    run_id: str | None,
+    hosts: ibis.Table,
+    services: ibis.Table,
+    later: ibis.Table,
+    names: Names,
 ) -> Shown:
     """Everything one run saw of keys, numbered.
 
     Args:
         later: the run's attempts after the first, held in memory.
+        names: of the same dataset.
     """
     asked = _asked(dataset, run_id)
-    keys, certificates = (
-        number_keys(dataset.table("keys")),
-        number_certificates(dataset.table("certificates")),
-    )
-    keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
-    if not (collide(keys.spki_sha256) or collide(certificates.certificate_sha256)):
+    if names.hashes_tell:
         rows = _placed(_hashed(asked), hosts, services, later)
-        answers = _answers(dataset, rows, _hashed(keys), _hashed(certificates))
+        answers = _answers(dataset, rows, _hashed(names.keys), _hashed(names.certificates))
         if not _any_unlisted(answers):
-            return Shown(keys, certificates, answers)
+            return Shown(names.keys, names.certificates, answers)
     return _whole_names(dataset, asked, hosts, services, later)
 
 

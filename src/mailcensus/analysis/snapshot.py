@@ -14,7 +14,7 @@ import ibis
 import pyarrow as pa
 
 from mailcensus.analysis.numbering import number_hosts
-from mailcensus.analysis.sightings import gather_shown
+from mailcensus.analysis.sightings import gather_shown, number_names
 from mailcensus.analysis.swept import Swept, swept_by
 from mailcensus.dataset.left_out import dataset_of
 from mailcensus.dataset.tables import Dataset, later_attempts, of_run, without_superseded
@@ -65,7 +65,7 @@ def take_snapshot(study: Study, label: str, run_id: str | None = None) -> Snapsh
     hosts = dataset.put("numbered_hosts", number_hosts(grabs.select("ip", connected=ibis.literal(True))))
     names = sorted(grabs.select("service").distinct().service.to_pyarrow().to_pylist())
     services = dataset.put("services", pa.table({"service": names, "bit": range(len(names))}))
-    found = gather_shown(dataset, run_id, hosts, services, later)
+    found = gather_shown(dataset, run_id, hosts, services, later, number_names(dataset))
     rows = found.answers.filter(found.answers.key.notnull())
     shown = dataset.put("shown", rows.select("host", "key", "certificate", service="bit").distinct())
     places = grabs.join(hosts, "ip").join(services, "service")
