@@ -7,7 +7,6 @@ made when a system is installed, and two hosts with one are seldom meant to be.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -59,37 +58,43 @@ def ways(evidence: Evidence) -> ibis.Table:
         `hosts_sharing` and `keys_shared`, the hosts and keys that are shared in any way.
     """
     shared = evidence.dataset.put("ways_of_links", _ways(evidence))
-    of_hosts = shared.group_by("host").agg(ways=shared.ways.bit_or())
-    of_keys = shared.group_by("key").agg(ways=shared.ways.bit_or())
-    row = of_hosts.aggregate(hosts_sharing=of_hosts.count(), **_counts(of_hosts.ways, "hosts"))
-    only = of_hosts.aggregate(**_counts(of_hosts.ways, "only", lambda ways, bit: ways == bit))
-    keys = of_keys.aggregate(keys_shared=of_keys.count(), **_counts(of_keys.ways, "keys"))
-    row = row.cross_join(only, keys)
-    rows = [
-        row.select(
-            "hosts_sharing", "keys_shared", place=ibis.literal(place), way=ibis.literal(way.name),
-            hosts=row[f"hosts_{way.name}"], hosts_only=row[f"only_{way.name}"], keys=row[f"keys_{way.name}"],
-            definition=ibis.literal(way.definition),
+    table = _each_way()
+    for owner, name in (("host", "hosts"), ("key", "keys")):
+        alike = _alike(shared, owner)
+        table = table.join(_counted(alike, name), "place").cross_join(
+            alike.aggregate(**{f"{name}_sharing": alike.owners.sum().fill_null(0)})
         )
-        for place, way in enumerate(WAYS)
-    ]  # fmt: skip
-    table = ibis.union(*rows)
     return table.mutate(
+        keys_shared=table.keys_sharing,
         share=table.hosts / table.hosts_sharing.nullif(0),
         only_share=table.hosts_only / table.hosts_sharing.nullif(0),
     ).order_by("place")
 
 
-def _has(ways: ibis.Value, bit: int) -> ibis.Value:
-    return (ways & bit) != 0
+def _each_way() -> ibis.Table:
+    rows = [
+        {"place": place, "bit": 1 << place, "way": way.name, "definition": way.definition}
+        for place, way in enumerate(WAYS)
+    ]
+    return ibis.memtable(
+        rows, schema={"place": "int64", "bit": "int64", "way": "string", "definition": "string"}
+    )
 
 
-def _counts(
-    ways: ibis.Value, name: str, condition: Callable[[ibis.Value, int], ibis.Value] = _has
-) -> dict[str, ibis.Value]:
-    return {
-        f"{name}_{way.name}": condition(ways, 1 << place).sum().fill_null(0) for place, way in enumerate(WAYS)
-    }
+def _alike(shared: ibis.Table, owner: str) -> ibis.Table:
+    """Owners of links by the ways they share in, as bits: ways, owners."""
+    each = shared.group_by(owner).agg(ways=shared.ways.bit_or())
+    return each.group_by("ways").agg(owners=each.count())
+
+
+def _counted(alike: ibis.Table, name: str) -> ibis.Table:
+    """For each way, owners that share in it, and those that share in no other: place, <name>, <name>_only."""
+    ways = _each_way().select("place", "bit")
+    met = ways.left_join(alike, (alike.ways & ways.bit) != 0)
+    alone = ibis.ifelse(met.ways == met.bit, met.owners, 0)
+    return met.group_by("place").agg(
+        **{name: met.owners.sum().fill_null(0), f"{name}_only": alone.sum().fill_null(0)}
+    )
 
 
 def _ways(evidence: Evidence) -> ibis.Table:
