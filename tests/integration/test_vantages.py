@@ -10,6 +10,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -38,16 +39,32 @@ from torture.scene import FLUSH_S
 
 pytestmark = pytest.mark.integration
 
-VANTAGES = 3
+VANTAGES, PIECES = 3, 16
 HOSTS = 40
 RATE_PER_S = 60
 PREFIX_RATE_PER_S = 30
+AS_RATE_PER_S = 20
+SYSTEMS = {"10.77.0": "AS64500", "10.77.2": "AS64500", "10.77.1": "AS64501"}
+"""By /24; the fourth is nobody's."""
 OPT_OUT_S = 4.0
 """From the line in the office's file to the last vantage that keeps to it; three seconds on a calm machine."""
+NOISE_PORT, NOISE_SAMPLE = 1337, 100
 LATE = 1.15
 """A lab that is late accepts some connections closer together than they were made."""
 LONG_S = max(WINDOW_S, DISCOVERY_WINDOW_S) + 1.0
 PATIENCE_S = 150.0
+
+ALONE = """
+import sys
+from pathlib import Path
+from mailcensus.cli.stages import current_run, open_study, run_discovery_and_collection, run_followups
+
+study = open_study(Path(sys.argv[1]))
+with current_run(study) as run:
+    run_discovery_and_collection(study, run, quiet=True)
+    run_followups(study, run, quiet=True)
+"""
+"""What `mailcensus run` does, without the report."""
 
 Row = dict[str, Any]
 
@@ -112,17 +129,36 @@ def _began_s(here: Star, plan: Plan, ledger: Path) -> float:
 
 
 def study(
-    directory: Path, plan: Plan, opt_outs: Sequence[str], *, rate_per_s: int, prefix_rate_per_s: int
+    directory: Path,
+    plan: Plan,
+    opt_outs: Sequence[str],
+    *,
+    rate_per_s: int = 5_000,
+    prefix_rate_per_s: int = 5_000,
+    as_rate_per_s: int = 5_000,
 ) -> Path:
     directory.mkdir()
     text = study_toml(plan, directory)
+    systems = "".join(f"{network}.0/24,{name[2:]}\n" for network, name in SYSTEMS.items())
+    (directory / "systems.csv").write_text(f"network,asn\n{systems}")
     for old, new in (
         ("prefix_connections_per_s = 5000.0", f"prefix_connections_per_s = {prefix_rate_per_s}"),
-        ("\nconnections_per_s = 5000.0", f"\nconnections_per_s = {rate_per_s}"),
+        (
+            "\nconnections_per_s = 5000.0",
+            f"\nconnections_per_s = {rate_per_s}\nas_connections_per_s = {as_rate_per_s}",
+        ),
         ("timeout_s = 2.0", "timeout_s = 4.0"),
         ("connect_s = 2.0", "connect_s = 4.0"),
         ("[collect]\n", f"[collect]\nflush_s = {FLUSH_S}\n"),
-        ("[population]\n", '[population]\nexclusions = ["opt-outs.txt"]\n'),
+        (
+            "[population]\n",
+            '[population]\nas_database = "systems.csv"\nexclusions = ["opt-outs.txt"]\n',
+        ),
+        (
+            "[ports]\n",
+            '[followups]\nlegacy = true\nserver_names = ["greeting"]\npause_s = 1.0\n'
+            f"[noise]\nports = [{NOISE_PORT}]\nsample = {NOISE_SAMPLE}\n[ports]\n",
+        ),
     ):
         assert old in text
         text = text.replace(old, new, 1)
@@ -160,13 +196,14 @@ def rows(directory: Path, table: str) -> list[Row]:
 
 
 def seen(directory: Path, left_out: str) -> set[tuple[object, ...]]:
-    """Who showed what, in the end."""
+    """Who showed what, in the end, and who showed what when it was asked again."""
+    again = {(row["ip"], row["service"], row["purpose"]): row for row in rows(directory, "followups")}
     shown = set()
-    for (ip, service), row in final(rows(directory, "grabs")).items():
+    for (ip, *asked), row in [*final(rows(directory, "grabs")).items(), *again.items()]:
         tls, ssh = row["tls"] or {}, row["ssh"] or {}
         keys = (tls.get("spki_sha256"), *(key["spki_sha256"] for key in ssh.get("host_keys") or ()))
         if ip != left_out:
-            shown.add((ip, service, row["outcome"], *keys))
+            shown.add((ip, *asked, row["outcome"], *keys))
     return shown
 
 
@@ -234,17 +271,18 @@ def test_three_vantages_of_which_two_are_killed_find_what_one_machine_finds(
         {host.ip for host in plan.hosts if any(s.name == "smtp" and not s.mute for s in host.services)}
     )
     excluded, late = smtp[0], smtp[-1]
-    alone = study(tmp_path / "alone", plan, [excluded], rate_per_s=5_000, prefix_rate_per_s=5_000)
+    alone = study(tmp_path / "alone", plan, [excluded])
     with hosts(here, tmp_path / "first", plan):
-        for verb in ("discover", "collect"):
-            subprocess.run(here.mailcensus(1, verb, str(alone), "--quiet"), check=True, timeout=PATIENCE_S)
+        subprocess.run(
+            here.command(1, sys.executable, "-c", ALONE, str(alone)), check=True, timeout=PATIENCE_S
+        )
 
-    slow = {"rate_per_s": RATE_PER_S, "prefix_rate_per_s": PREFIX_RATE_PER_S}
+    slow = {"rate_per_s": RATE_PER_S, "prefix_rate_per_s": PREFIX_RATE_PER_S, "as_rate_per_s": AS_RATE_PER_S}
     together = study(tmp_path / "together", plan, [excluded], **slow)
     log = tmp_path / "crew.log"
     crew: dict[int, subprocess.Popen[bytes]] = {}
     with hosts(here, tmp_path / "second", plan) as lab:
-        listen = ("--listen", f"{here.address(0)}:8786", "--pieces", "16", "--quiet")
+        listen = ("--listen", f"{here.address(0)}:8786", "--pieces", str(PIECES), "--quiet")
         with subprocess.Popen(
             here.mailcensus(0, "vantages", "collect", str(together), *listen, *tls),
             stdout=subprocess.PIPE,
@@ -275,7 +313,12 @@ def test_three_vantages_of_which_two_are_killed_find_what_one_machine_finds(
     assert not list(caps_exceeded(visits))
     assert excluded not in {visit.ip for visit in visits}
     assert not [one for one in visits if one.ip == late and one.opened_s > opted_out_s + OPT_OUT_S]
-    assert not list(asked_twice(visits, rows(together, "grabs"), killed))
+    assert not list(asked_twice(visits, [*rows(together, "grabs"), *rows(together, "followups")], killed))
+    assert rows(together, "followups")
+    assert {row["stage"] for row in rows(together, "runs")} == {"discover", "collect", "follow_up", "noise"}
+    noise = Counter(row["ip"] for row in rows(together, "noise"))
+    assert {*noise.values()} == {1}
+    assert abs(len(noise) - NOISE_SAMPLE) <= PIECES
 
 
 def twice(found: Sequence[Row], column: str) -> set[str]:
@@ -283,15 +326,20 @@ def twice(found: Sequence[Row], column: str) -> set[str]:
 
 
 def caps_exceeded(visits: Sequence[Visit]) -> Iterator[str]:
-    """Seconds with more than the study allows to everybody, or to a /24; and addresses with two connections."""
+    """Seconds with more than the study allows to all, a system or a /24; and addresses with two connections."""
     by_network: dict[str, list[float]] = defaultdict(list)
     for visit in visits:
-        by_network[visit.ip.rpartition(".")[0]].append(visit.opened_s)
+        network = visit.ip.rpartition(".")[0]
+        by_network[network].append(visit.opened_s)
+        if network in SYSTEMS:
+            by_network[SYSTEMS[network]].append(visit.opened_s)
         by_network["everybody"].append(visit.opened_s)
         if visit.open_on_address > 1:
             yield f"{visit.ip}: {visit.open_on_address} open at {visit.opened_s}"
     for network, opened in by_network.items():
-        limit = RATE_PER_S if network == "everybody" else PREFIX_RATE_PER_S
+        limit = {"everybody": RATE_PER_S, "AS64500": AS_RATE_PER_S, "AS64501": AS_RATE_PER_S}.get(
+            network, PREFIX_RATE_PER_S
+        )
         opened.sort()
         most = max(sum(1 for at in opened[place:] if at < began + 1.0) for place, began in enumerate(opened))
         if most > limit * LATE:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mailcensus.population import Population, PrefixSet, load_population
+from mailcensus.population.address import parse_address
+from mailcensus.population.network import network_of
+from mailcensus.population.sources import Databases
+from mailcensus.population.systems import system_of_networks
 from mailcensus.probe.server_names import read_server_names
 from mailcensus.study import Settings, Study, StudyError
 from mailcensus.vantages.known import Known
-from mailcensus.vantages.pieces import check_study, files_of, pieces_of, settings_of, write_files
+from mailcensus.vantages.pieces import check_study, files_of, identity_of, pieces_of, settings_of, write_files
 
 PREFIXES = ("198.18.0.0/20", "10.1.2.128/25", "2001:db8:1::/126")
 
@@ -79,6 +84,44 @@ def test_follow_ups_and_noise_are_asked_of_each_piece_as_the_study_wants_them(tm
     assert named == {ip: name for ip, name in names.items() if "elsewhere" not in name}
 
 
+def test_systems_are_in_one_piece_each_where_they_have_a_limit_and_are_known_there(tmp_path: Path) -> None:
+    rows = [
+        "198.18.0.0,198.18.4.127,64500",
+        "198.18.5.0,198.18.9.255,64501",
+        "2001:db8:1::,2001:db8:2::,64500",
+    ]
+    (tmp_path / "systems.csv").write_text("\n".join(["start_ip,end_ip,asn", *rows]))
+    politeness = {"as_connections_per_s": 5}
+    told = {"prefixes": "prefixes.txt", "as_database": "systems.csv"}
+    whole = study(tmp_path, population=told, politeness=politeness)
+    known, population = Known.of_study(whole), load_population(whole)
+    pieces = pieces_of(population, 5, 10, known.owners)
+    assert sum(piece.everyone.count for piece in pieces) == population.everyone.count
+    assert identity_of(pieces) != identity_of(pieces_of(population, 5, 10))
+    system_of = system_of_networks(Databases(whole).autonomous_systems().table)
+    places: dict[int, set[str]] = {}
+    for piece in pieces:
+        files = files_of(piece, known, {})
+        write_files(tmp_path / piece.name, files)
+        as_seen = system_of_piece(Study(tmp_path / piece.name, settings_of(whole, piece, files, 8)))
+        for ip in map(piece.everyone.address_at, range(piece.everyone.count)):
+            network = network_of(*parse_address(ip))
+            assert as_seen(network) == system_of(network)
+            places.setdefault(system_of(network) or -network, set()).add(piece.name)
+    assert {asn for asn in places if asn > 0} == {64500, 64501}
+    assert {len(names) for names in places.values()} == {1}
+    assert len(set.union(*places.values())) == len(pieces) > 2
+
+
+def system_of_piece(piece: Study) -> Callable[[int], int | None]:
+    """As its vantage has it; without a limit where it has no system that is known."""
+    if piece.settings.population.as_database is None:
+        assert piece.settings.politeness.as_connections_per_s is None
+        return lambda network: None
+    assert piece.settings.politeness.as_connections_per_s == 5
+    return system_of_networks(Databases(piece).autonomous_systems().table)
+
+
 def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> None:
     whole = study(tmp_path, canaries={"hosts": ["198.18.0.1"], "rest_s": 5.0})
     (piece, *_) = pieces_of(load_population(whole), 5, 10)
@@ -90,7 +133,6 @@ def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> N
     ("sections", "named"),
     [
         ({"discovery": {"engine": "zmap"}}, "discovery.engine"),
-        ({"politeness": {"as_connections_per_s": 5}}, "politeness.as_connections_per_s"),
         ({"domains": {"list": "domains.csv"}}, "domains.list"),
     ],
 )

@@ -3,14 +3,15 @@
 A /24 (IPv4) or /48 (IPv6) is in one shard as a whole, so every limit per prefix holds without the vantages having to
 talk to each other. Which shard a network is in follows from its number and the count of shards alone: not from the
 seed, the population or the exclusions. So vantages whose lists differ by a day never ask the same network twice, and
-all shards of one count are disjoint and together the whole.
+all shards of one count are disjoint and together the whole. Where networks have owners, a shard has all that one owner
+has, and follows from the owner's number instead.
 
 Shards are equal up to chance: of m networks, shard i of n gets m / n give or take the square root of that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +31,18 @@ MOST_SHARDS = 1 << 16
 _HALF_WORD = np.uint64(32)
 
 
+Owners = Callable[[Indices], Indices]
+"""Of each network (`population.network`) the number of who has it; whose they have it, are in one shard."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """Shard `number` (from 1) of `count`."""
 
     number: int
     count: int
+    owners: Owners | None = None
+    """None: each network is on its own."""
 
     @classmethod
     def parse(cls, text: str) -> Shard:
@@ -84,7 +91,8 @@ class Shard:
         return [pieces[row] for row in np.flatnonzero(self._has(networks)).tolist()]
 
     def _has(self, networks: Indices) -> NDArray[np.bool_]:
-        places = (mixed(networks, _KEY) * np.uint64(self.count)) >> _HALF_WORD
+        drawn = networks if self.owners is None else self.owners(networks)
+        places = (mixed(drawn, _KEY) * np.uint64(self.count)) >> _HALF_WORD
         mine: NDArray[np.bool_] = places == np.uint64(self.number - 1)
         return mine
 

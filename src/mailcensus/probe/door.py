@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.population import Exclusions
 from mailcensus.population.sources import Databases
-from mailcensus.population.systems import system_of_networks
+from mailcensus.population.systems import needs_systems, system_of_networks
 from mailcensus.probe.books import Books
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.ledger import Ledger
@@ -56,7 +56,6 @@ async def open_door(study: Study, run: CurrentRun, dialer: Dialer | None = None)
 
 def _as_of(study: Study) -> AsOf | None:
     """What tells the systems of networks, where the study has a database or cannot do without."""
-    settings = study.settings
-    if settings.population.as_database is None and settings.politeness.as_connections_per_s is None:
+    if not needs_systems(study):
         return None
     return system_of_networks(Databases(study).autonomous_systems().table)

@@ -26,7 +26,7 @@ from mailcensus.vantages.known import Known
 from mailcensus.vantages.leases import Leases, units_of
 from mailcensus.vantages.office import StudyOffice
 from mailcensus.vantages.opt_outs import OptOuts
-from mailcensus.vantages.pieces import pieces_of
+from mailcensus.vantages.pieces import identity_of, pieces_of
 from mailcensus.vantages.places import Place, Tls
 
 
@@ -52,13 +52,15 @@ async def collect_by_vantages(
             nothing can be written.
     """
     population = load_population(study)
-    order = f"{population.order.identity} in {pieces} pieces"
     known = Known.of_study(study)
+    cut = pieces_of(population, pieces, study.settings.noise.sample, known.owners)
+    order = f"{population.order.identity} in {pieces} pieces {identity_of(cut)}"
     now = datetime.now(UTC)
     if run.begin(DISCOVER, now, order).order != order:
         raise StudyError(
             f"{study.directory}: run {run.run_id} began otherwise: by one machine, in another number of pieces, or "
-            f"with another population; go on as it began, or remove {study.data / 'run.json'} to begin a new run"
+            "with another population or AS database; go on as it began, or remove "
+            f"{study.data / 'run.json'} to begin a new run"
         )
     run.begin(COLLECT, now)
     stages = [DISCOVER, COLLECT]
@@ -69,7 +71,7 @@ async def collect_by_vantages(
     office = StudyOffice(
         study,
         run.run_id,
-        pieces_of(population, pieces, study.settings.noise.sample),
+        cut,
         Leases(units_of(study.settings.politeness), most_at_once),
         OptOuts(exclusions, population.everyone),
         known,

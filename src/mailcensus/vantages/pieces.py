@@ -1,20 +1,25 @@
 """Pieces of a study: a shard of its population each, with all that a vantage needs to ask it.
 
+Where the study limits autonomous systems, all networks of one are in one piece. A piece is asked by one vantage at a
+time, so that limit holds as those of networks do, without anybody having to agree on it. A system that is larger than
+a piece should be is no slower for it: its own limit is what it takes its time by.
+
 Whoever has a piece needs no database, no list and no other file of the study: whom to ask stands in it as prefixes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mailcensus.discovery.responders import canaries_of
 from mailcensus.population import Population, PrefixSet
-from mailcensus.population.shard import Shard
+from mailcensus.population.shard import Owners, Shard
 from mailcensus.study import Settings, Study, StudyError
 from mailcensus.study.sections import DomainsSection, PopulationSection
-from mailcensus.vantages.known import SERVER_NAMES, Known
+from mailcensus.vantages.known import SERVER_NAMES, SYSTEMS, Known
 from mailcensus.vantages.opt_outs import EXCLUSIONS
 
 _PREFIXES = "prefixes.txt"
@@ -33,7 +38,9 @@ class Piece:
     """How many of them are asked on noise ports."""
 
 
-def pieces_of(population: Population, count: int, noise_sample: int) -> tuple[Piece, ...]:
+def pieces_of(
+    population: Population, count: int, noise_sample: int, owners: Owners | None = None
+) -> tuple[Piece, ...]:
     """The pieces of a population that have anybody in them; the same ones every time.
 
     Of a sample, each has its share, and at least one address.
@@ -41,6 +48,7 @@ def pieces_of(population: Population, count: int, noise_sample: int) -> tuple[Pi
     Args:
         count: into how many to cut; small populations fall into fewer.
         noise_sample: how many addresses of all are asked on noise ports.
+        owners: of networks that are to be in one piece.
     """
     total = population.everyone.count
 
@@ -48,7 +56,8 @@ def pieces_of(population: Population, count: int, noise_sample: int) -> tuple[Pi
         return max(1, round(sample / total * everyone.count))
 
     positions = population.order.positions if population.order.is_sample else None
-    shards = [(number, Shard(number, count).of(population.everyone)) for number in range(1, count + 1)]
+    numbers = range(1, count + 1)
+    shards = [(number, Shard(number, count, owners).of(population.everyone)) for number in numbers]
     return tuple(
         Piece(
             f"{number:05}",
@@ -61,6 +70,15 @@ def pieces_of(population: Population, count: int, noise_sample: int) -> tuple[Pi
     )
 
 
+def identity_of(pieces: Iterable[Piece]) -> str:
+    """Names a way to cut a population up: changes when anybody goes over to another piece."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece.name.encode())
+        digest.update("".join(f" {prefix}" for prefix, _ in piece.everyone.blocks()).encode())
+    return digest.hexdigest()
+
+
 def check_study(study: Study) -> None:
     """Refuse what several vantages cannot do without talking to each other, or cannot do at all.
 
@@ -71,11 +89,6 @@ def check_study(study: Study) -> None:
     if settings.discovery.engine != "connect":
         raise StudyError(
             f'{path}: discovery.engine: packet engines do not share a rate; write "connect", or use one vantage'
-        )
-    if settings.politeness.as_connections_per_s is not None:
-        raise StudyError(
-            f"{path}: politeness.as_connections_per_s: several vantages cannot keep a limit for systems, whose "
-            "networks are in several pieces; take it out, or use one vantage"
         )
     if settings.domains.list is not None:
         raise StudyError(
@@ -95,18 +108,22 @@ def settings_of(study: Study, piece: Piece, files: Collection[str], most_at_once
     settings = study.settings
     canaries = tuple(str(responder) for responder in canaries_of(study))
     rest_s = settings.canaries.rest_s * most_at_once
-    followups = settings.followups
+    followups, politeness = settings.followups, settings.politeness
+    if SYSTEMS not in files:
+        politeness = politeness.model_copy(update={"as_connections_per_s": None})
     if followups.server_names_file is not None:
         followups = followups.model_copy(update={"server_names_file": Path(SERVER_NAMES)})
     population = PopulationSection(
         prefixes=Path(_PREFIXES),
         sample=piece.sample,
         seed=settings.population.seed,
+        as_database=Path(SYSTEMS) if SYSTEMS in files else None,
         exclusions=tuple(Path(name) for name in files if PurePosixPath(name).parts[0] == EXCLUSIONS),
     )
     return settings.model_copy(
         update={
             "population": population,
+            "politeness": politeness,
             "canaries": settings.canaries.model_copy(
                 update={"hosts": canaries, "file": None, "rest_s": rest_s}
             ),
