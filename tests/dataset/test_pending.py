@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailcensus.dataset.parts import PartWriter
-from mailcensus.dataset.pending import GrabCounts, grab_counts, pending
+from mailcensus.dataset.pending import GrabCounts, Pending, grab_counts
 from mailcensus.model import Grab, Hit, Outcome
 from observations import SERVICES, grab, hit, ip
 
 
 def left(data: Path, attempts: int = 3) -> dict[str, list[tuple[str, int]]]:
-    work = pending(data, "r", SERVICES, attempts)
+    work = Pending(data, "r", SERVICES, attempts)
     return {host.ip: [(ask.service, ask.attempt) for ask in host.asks] for host in work}
 
 
@@ -42,7 +42,7 @@ def test_rate_limited_is_asked_again_until_its_attempts_are_used_up(tmp_path: Pa
     grabs += [grab(3, "smtp", limited), grab(3, "smtp", attempt=2), grab(3, "ssh")]
     PartWriter(tmp_path, "grabs", Grab).write(grabs)
     assert left(tmp_path) == {ip(1): [("smtp", 3)], ip(2): [("ssh", 2)]}
-    (first, _) = pending(tmp_path, "r", SERVICES, 3)
+    (first, _) = Pending(tmp_path, "r", SERVICES, 3)
     assert first.asks[0].last_at == grab(1, attempt=2).started_at
 
 

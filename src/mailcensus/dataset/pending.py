@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from mailcensus.dataset.rows_on_disk import RowsOnDisk
 from mailcensus.dataset.tables import Dataset
 
 _PENDING = """
 WITH last AS (
-    SELECT ip, service, max(attempt) AS attempt, arg_max(outcome, attempt) AS outcome, max(started_at) AS at
-    FROM grabs WHERE run_id = $run_id GROUP BY ip, service
+    SELECT ip, service, max(attempt) AS attempt, arg_max(outcome, attempt) AS outcome, max(started_at) AS last_at
+    FROM grabs WHERE run_id = $run_id AND list_contains($services, service) GROUP BY ip, service
+), judged AS (
+    SELECT *, outcome = 'rate_limited' AND attempt < $attempts AS again FROM last
+), asked_hosts AS (
+    SELECT ip, count(*) FILTER (NOT again) AS done,
+           list({'service': service, 'attempt': attempt, 'again': again, 'at_us': epoch_us(last_at)}) AS asked
+    FROM judged GROUP BY ip
 ), hosts AS (
     SELECT ip, min(seen_at) AS seen_at FROM hits WHERE run_id = $run_id AND NOT canary GROUP BY ip
-), services AS (
-    SELECT unnest($services) AS service, generate_subscripts($services, 1) AS place
 )
-SELECT ip, service, coalesce(last.attempt, 0)::INTEGER + 1 AS attempt, epoch_us(last.at) AS at_us
-FROM hosts CROSS JOIN services LEFT JOIN last USING (ip, service)
-WHERE last.attempt IS NULL OR (last.outcome = 'rate_limited' AND last.attempt < $attempts)
-ORDER BY seen_at, ip, place
+SELECT ip, asked FROM hosts LEFT JOIN asked_hosts USING (ip)
+WHERE done IS NULL OR done < len($services)
+ORDER BY seen_at, ip
 """
-
-_PENDING_COUNT = f"SELECT count(DISTINCT ip) FROM ({_PENDING.split('ORDER BY')[0]})"
 
 _COUNTS = """
 SELECT count(*), count(*) FILTER (outcome = 'ok'), count(*) FILTER (outcome = 'excluded')
@@ -72,27 +72,49 @@ def first_asks(services: Sequence[str]) -> tuple[Ask, ...]:
     return tuple(Ask(service, 1, None) for service in services)
 
 
-def pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> Iterator[HostWork]:
+class Pending:
     """What is left of a run, in the order in which hosts were found.
 
-    Args:
-        services: names of services, in the order of asking.
-        attempts: how often a service is asked while its answer is `rate_limited`.
-    Returns:
-        Hosts with something left to ask. Reads what is on disk when it is called; grabs recorded while
-        iterating do not change it. Canaries are not asked.
+    It is what is on disk when it is made; grabs recorded while iterating do not change it. Canaries are not asked. It
+    costs no memory, however many hosts there are.
     """
-    result = execute(data, _PENDING, _TABLES, run_id=run_id, services=list(services), attempts=attempts)
-    for ip, rows in groupby(rows_of(result), itemgetter(0)):
-        yield HostWork(
-            ip, tuple(Ask(service, attempt, _moment(at_us)) for _, service, attempt, at_us in rows)
+
+    def __init__(self, data: Path, run_id: str, services: Sequence[str], attempts: int) -> None:
+        """Look what is left.
+
+        Args:
+            services: names of services, in the order of asking.
+            attempts: how often a service is asked while its answer is `rate_limited`.
+
+        Raises:
+            StageFailed: there is no room on the disk to note it down.
+        """
+        self._services = services
+        self._everything = first_asks(services)
+        self._hosts = RowsOnDisk(
+            data, _PENDING, _TABLES, run_id=run_id, services=list(services), attempts=attempts
         )
 
+    def __len__(self) -> int:
+        """How many hosts have something left to ask."""
+        return len(self._hosts)
 
-def count_pending(data: Path, run_id: str, services: Sequence[str], attempts: int) -> int:
-    """How many hosts `pending` would give."""
-    result = execute(data, _PENDING_COUNT, _TABLES, run_id=run_id, services=list(services), attempts=attempts)
-    return int(result.fetchone()[0])
+    def __iter__(self) -> Iterator[HostWork]:
+        for host in self._hosts:
+            yield HostWork(host["ip"], self._asks(host["asked"]))
+
+    def _asks(self, asked: list[dict[str, Any]] | None) -> tuple[Ask, ...]:
+        if asked is None:
+            return self._everything
+        known = {one["service"]: one for one in asked}
+        states = ((service, known.get(service)) for service in self._services)
+        return tuple(
+            Ask(service, 1, None)
+            if state is None
+            else Ask(service, state["attempt"] + 1, _moment(state["at_us"]))
+            for service, state in states
+            if state is None or state["again"]
+        )
 
 
 def grab_counts(data: Path, run_id: str) -> GrabCounts:
@@ -114,6 +136,6 @@ def rows_of(result: Any) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _moment(at_us: int | None) -> datetime | None:
+def _moment(at_us: int) -> datetime:
     """DuckDB hands times over as numbers: its own conversion needs a time zone package."""
-    return None if at_us is None else _EPOCH + timedelta(microseconds=at_us)
+    return _EPOCH + timedelta(microseconds=at_us)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from mailcensus.dataset.exchange_names import exchange_names_of
-from mailcensus.dataset.pending import HostWork, count_pending, first_asks, grab_counts, pending
+from mailcensus.dataset.pending import HostWork, Pending, first_asks, grab_counts
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.probe.arriving import Arriving
@@ -53,14 +53,14 @@ async def collect(
     settings = study.settings
     make_room_for(settings.politeness.in_flight)
     services, attempts = settings.collect.services, 1 + len(settings.collect.rate_limited_pauses_s)
-    progress = CollectProgress(hosts=count_pending(run.data, run.run_id, services, attempts))
+    left = Pending(run.data, run.run_id, services, attempts)
+    progress = CollectProgress(hosts=len(left))
     recorder = Recorder(run.data)
     try:
         async with open_door(study, run, dialer) as door:
             grabber = Grabber(settings, run.run_id, door)
             names = exchange_names_of(run.data, run.run_id) if settings.domains.list is not None else {}
             collector = Collector(settings, grabber, recorder, progress, on_progress, way, names)
-            left = pending(run.data, run.run_id, services, attempts)
             await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
     except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
