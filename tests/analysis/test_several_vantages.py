@@ -39,12 +39,20 @@ def table(
                 )
                 grabs.append(replace(grab(0, service, outcome), vantage=vantage, ip=ip))
     again = [replace(one, attempt=2, outcome=OK) for one in grabs if one.outcome is LATER]
-    PartWriter(data, "grabs", Grab).write([*grabs, *again])
+    write(data, vantages, [*grabs, *again])
+    return found_in(data)
+
+
+def write(data: Path, vantages: str, grabs: Sequence[Grab]) -> None:
+    PartWriter(data, "grabs", Grab).write(grabs)
     run = Run(
         run_id="r", stage="collect", started_at=START, ended_at=START, vantage=vantages, mailcensus_version="0",
         settings_json="{}",
     )  # fmt: skip
     PartWriter(data, "runs", Run).write([run])
+
+
+def found_in(data: Path) -> dict[tuple[str, str], dict[str, Any]]:
     (spec,) = (spec for spec in TABLES if spec.name == "vantage_services")
     rows = rows_of(spec, gather(Dataset(data))).to_pylist()
     return {(row["vantage"], row["service"]): row for row in rows}
@@ -108,3 +116,33 @@ def test_where_vantages_see_the_same_nineteen_of_twenty_do_not_differ(tmp_path: 
 
 def test_where_one_machine_asked_everybody_there_is_nothing_to_compare(tmp_path: Path) -> None:
     assert table(tmp_path, "north", {("north", "smtp"): [[OK]]}) == {}
+
+
+SAME_NETWORK = [
+    ("2001:db8::1", "2001:db8:0:1::"),
+    ("2001:db8::1", "2001:db8:0:1:2:3:4:5"),
+    ("2001:db8:1::1", "2001:db8:1:ffff::"),
+    ("2001::1", "2001:0:0:1::1"),
+    ("10.1.2.3", "10.1.2.255"),
+]
+OTHER_NETWORK = [
+    ("2001:db8:1::1", "2001:db8::1"),
+    ("2001::1:2:3:4:5", "2001:0:1::"),
+    ("2001:db8:a::", "2001:db8::a:0:0"),
+    ("10.1.2.3", "10.1.22.3"),
+]
+
+
+def test_a_network_is_one_however_its_addresses_are_written(tmp_path: Path) -> None:
+    pairs = {f"{number:02}": pair for number, pair in enumerate([*SAME_NETWORK, *OTHER_NETWORK])}
+    asked = [
+        replace(grab(0, service), vantage=vantage, ip=ip)
+        for service, pair in pairs.items()
+        for vantage, ips in (("north", pair), ("south", ["192.0.2.1"]))
+        for ip in ips
+    ]
+    write(tmp_path, "north, south", asked)
+    found = found_in(tmp_path)
+    assert {pair: found["north", service]["networks"] for service, pair in pairs.items()} == (
+        dict.fromkeys(SAME_NETWORK, 1) | dict.fromkeys(OTHER_NETWORK, 2)
+    )

@@ -23,7 +23,7 @@ from mailcensus.model.run import VANTAGES_JOINED_BY
 LEAST_NETWORKS = 10
 """On each side of a comparison; the interval takes the estimate for normally distributed."""
 _LAST_OCTET = r"\.[0-9]+$"
-_AFTER_48_BITS = r"^([0-9a-f]*:[0-9a-f]*:[0-9a-f]*):.*$"
+_GROUP = "[0-9a-f]+"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +80,29 @@ def _by_network(evidence: Evidence) -> ibis.Table:
     """Final grabs counted by vantage, service and network."""
     columns = ["run_id", "vantage", "ip", "service", "attempt", "outcome"]
     grabs = final_grabs(evidence.dataset.table("grabs").select(*columns), evidence.run_id)
-    network = grabs.ip.re_replace(_LAST_OCTET, "").re_replace(_AFTER_48_BITS, r"\1")
-    grabs = grabs.mutate(network=network)
+    is_v6 = grabs.ip.contains(":")
+    grabs = grabs.mutate(network=ibis.ifelse(is_v6, _first_48_bits(grabs.ip), _first_24_bits(grabs.ip)))
     return grabs.group_by("vantage", "service", "network").agg(
         hosts=grabs.count(),
         ok=(grabs.outcome == Outcome.OK).sum(),
         timeouts=(grabs.outcome == Outcome.TIMEOUT).sum(),
         rate_limited=(grabs.outcome == Outcome.RATE_LIMITED).sum(),
     )
+
+
+def _first_24_bits(ip: ir.StringColumn) -> ir.StringValue:
+    return ip.re_replace(_LAST_OCTET, "")
+
+
+def _first_48_bits(ip: ir.StringColumn) -> ir.StringValue:
+    """Three groups. Groups of zero that "::" stands for are written out: 2001:db8:0:1:: is in the /48 of 2001:db8::1.
+
+    "::" is more than one group, and the first of them it can find (RFC 5952 section 4.2): behind it there is none of
+    the three. Addresses below ::/16 are nobody's.
+    """
+    patterns = (f"^({_GROUP})", f"^{_GROUP}:({_GROUP})", f"^{_GROUP}:{_GROUP}:({_GROUP})")
+    first, second, third = (ip.re_extract(pattern, 1).nullif("").fill_null("0") for pattern in patterns)
+    return first + ":" + second + ":" + third
 
 
 def _sums(by_network: ibis.Table) -> ibis.Table:
