@@ -9,6 +9,7 @@ import ibis
 import pyarrow as pa
 
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.dataset.memory import on_disk_if_large
 from mailcensus.model import schema_of
 
 
@@ -35,6 +36,7 @@ def rows_of(spec: TableSpec, evidence: Evidence) -> pa.Table:
     def work_out() -> pa.Table:
         if spec.source is not None and not evidence.dataset.has(spec.source):
             return schema.empty_table()
-        return evidence.dataset.rows(spec.function(evidence).select(*schema.names)).cast(schema)
+        found = evidence.dataset.rows(spec.function(evidence).select(*schema.names)).cast(schema)
+        return on_disk_if_large(found, evidence.dataset.data)
 
     return evidence.once(f"rows of {spec.name}", work_out)

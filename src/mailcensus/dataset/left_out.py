@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailcensus.dataset.damage import check_parts
+from mailcensus.dataset.memory import bounded
 from mailcensus.dataset.named_hosts import hosts_named_under
 from mailcensus.dataset.seen import values_of
 from mailcensus.dataset.tables import Dataset
@@ -15,7 +16,8 @@ _TABLES = ("hits", "grabs", "followups", "hosts", "noise")
 
 
 def dataset_of(study: Study) -> Dataset:
-    """A study's dataset as analyses and reports may see it: without whom its exclusion files name by now.
+    """A study's dataset as analyses and reports may see it: without whom its exclusion files name by now, and within
+    the machine's memory.
 
     Raises:
         StudyError: an exclusion file is bad, or lacks a database; a part is damaged.
@@ -24,10 +26,10 @@ def dataset_of(study: Study) -> Dataset:
     told = study.settings.facts.default_certificates
     catalogue = study.path(told) if told else None
     if not study.settings.population.exclusions:
-        return Dataset(study.data, default_certificates=catalogue)
+        return bounded(Dataset(study.data, default_certificates=catalogue))
     exclusions = Exclusions.of_study(study)
     left_out, networks = _addresses(study, exclusions), _networks(study, exclusions)
-    return Dataset(study.data, left_out, networks, catalogue)
+    return bounded(Dataset(study.data, left_out, networks, catalogue))
 
 
 def _addresses(study: Study, exclusions: Exclusions) -> frozenset[str]:
