@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mailcensus.dataset.pending import pending
+from mailcensus.dataset.pending import Pending
 from mailcensus.dataset.recorder import Recorder
 from observations import SERVICES, observation
 
@@ -17,7 +17,7 @@ def say(text: str) -> None:
 
 data = Path(sys.argv[1])
 recorder = Recorder(data, flush_rows=7)
-for number, host in enumerate(pending(data, "r", SERVICES, 3)):
+for number, host in enumerate(Pending(data, "r", SERVICES, 3)):
     if number == 0:
         say("open\n")
     octets = host.ip.split(".")
