@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from mailcensus.dataset.names import Names, name_of
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.dataset.seen import hits_of
@@ -27,10 +28,10 @@ class HitSink:
         self._run = run
         self._on_stored = on_stored
         self._parts = PartWriter(run.data, "hits", Hit)
-        self._seen: set[tuple[str, int, bool]] = set()
+        self._seen = Names()
         self._canaries = 0
-        for name in hits_of(run.data, run.run_id):
-            self._note(name)
+        for ip, port, canary in hits_of(run.data, run.run_id):
+            self._is_new(ip, port, canary)
         self._waiting: list[Hit] = []
 
     @property
@@ -40,12 +41,10 @@ class HitSink:
 
     def add(self, hit: Hit) -> bool:
         """Take one hit; False where the run has it already (a window asked again after a crash)."""
-        name = hit.ip, hit.port, hit.canary
-        if name in self._seen:
-            return False
-        self._note(name)
-        self._waiting.append(hit)
-        return True
+        is_new = self._is_new(hit.ip, hit.port, hit.canary)
+        if is_new:
+            self._waiting.append(hit)
+        return is_new
 
     def checkpoint(self, position: int) -> None:
         """Write what is waiting, then store that all addresses before `position` are done with.
@@ -63,6 +62,7 @@ class HitSink:
         """Merge small parts, once nothing more is to come."""
         self._parts.compact()
 
-    def _note(self, name: tuple[str, int, bool]) -> None:
-        self._seen.add(name)
-        self._canaries += name[2]
+    def _is_new(self, ip: str, port: int, canary: bool) -> bool:
+        is_new = self._seen.add(name_of(f"{ip} {port} {canary}"))
+        self._canaries += canary and is_new
+        return is_new

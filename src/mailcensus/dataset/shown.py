@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from mailcensus.dataset.names import Names
 from mailcensus.dataset.parts import PartWriter
 from mailcensus.dataset.seen import values_of
 from mailcensus.model import Certificate, Key
@@ -28,8 +29,8 @@ class Shown:
         self._key_parts = PartWriter(data, "keys", Key)
         self._certificate_parts = PartWriter(data, "certificates", Certificate)
         self.parts = (self._key_parts, self._certificate_parts)
-        self._seen_certificates = {bytes.fromhex(name) for name in values_of(data / "certificates", "sha256")}
-        self._seen_keys = {bytes.fromhex(name) for name in values_of(data / "keys", "spki_sha256")}
+        self._seen_certificates = Names(map(bytes.fromhex, values_of(data / "certificates", "sha256")))
+        self._seen_keys = Names(map(bytes.fromhex, values_of(data / "keys", "spki_sha256")))
         self._certificates: list[Certificate] = []
         self._keys: list[Key] = []
         self.der_bytes = 0
@@ -53,10 +54,8 @@ class Shown:
         self._certificates, self.der_bytes = [], 0
 
     def _add_certificate(self, der: bytes) -> None:
-        name = hashlib.sha256(der).digest()
-        if name in self._seen_certificates:
+        if not self._seen_certificates.add(hashlib.sha256(der).digest()):
             return
-        self._seen_certificates.add(name)
         self._certificates.append(parse_certificate(der))
         self.der_bytes += len(der)
         spki = certificate_spki(der)
@@ -64,7 +63,5 @@ class Shown:
             self._add_key(spki)
 
     def _add_key(self, spki: bytes) -> None:
-        name = hashlib.sha256(spki).digest()
-        if name not in self._seen_keys:
-            self._seen_keys.add(name)
+        if self._seen_keys.add(hashlib.sha256(spki).digest()):
             self._keys.append(describe_key(spki))

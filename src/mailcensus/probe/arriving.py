@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 
+from mailcensus.dataset.names import Names, name_of
 from mailcensus.model import Hit
 
 
@@ -16,14 +17,13 @@ class Arriving:
 
     def __init__(self, known: Iterable[str] = ()) -> None:
         """Begin; `known` are addresses that collection knows of already."""
-        self._known = set(known)
+        self._known = Names(map(name_of, known))
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
 
     def put(self, hits: Sequence[Hit]) -> None:
         """Hits that were stored; never waits."""
         for hit in hits:
-            if hit.ip not in self._known:
-                self._known.add(hit.ip)
+            if self._known.add(name_of(hit.ip)):
                 self._queue.put_nowait(hit.ip)
 
     def end(self) -> None:
