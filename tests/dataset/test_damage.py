@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mailcensus.dataset.damage import Damaged, check_parts, damaged_parts, stages_to_repeat
 from mailcensus.dataset.parts import PartWriter, checksum_of, visible_parts
-from mailcensus.dataset.pending import pending
+from mailcensus.dataset.pending import Pending
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, RunRecord, StageProgress, StageState, run_file
 from mailcensus.model import Domain, ExchangeState, Hit, MailState, Mx
@@ -54,7 +54,7 @@ def finished_run(data: Path) -> None:
     with CurrentRun(data, NOW) as run:
         run._record = RunRecord("r", {"discover": done, "collect": done})
         run._store("collect", done)
-    assert not list(pending(data, "r", SERVICES, 1))
+    assert not list(Pending(data, "r", SERVICES, 1))
 
 
 def taken_up(data: Path) -> dict[str, StageProgress]:
@@ -64,7 +64,7 @@ def taken_up(data: Path) -> dict[str, StageProgress]:
 
 
 def asked_again(data: Path) -> set[tuple[str, str]]:
-    return {(host.ip, ask.service) for host in pending(data, "r", SERVICES, 1) for ask in host.asks}
+    return {(host.ip, ask.service) for host in Pending(data, "r", SERVICES, 1) for ask in host.asks}
 
 
 def test_the_name_of_a_part_ends_in_its_checksum(tmp_path: Path) -> None:
