@@ -18,7 +18,9 @@ ROWS = 1_000_000
 def test_what_duckdb_has_no_memory_for_lies_beside_the_data_until_it_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "SHARE", "30MB")
+    monkeypatch.setattr(
+        memory, "SHARE", 30e6 / (0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    )
     dataset = bounded(Dataset(tmp_path))
     spilled = tmp_path / f".spilled-{os.getpid()}"
     dataset.connection.raw_sql(

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from mailcensus.dataset.tables import Dataset
 
-SHARE = "40%"
-"""Of the machine's memory, or of the process's cgroup. As much again is for columns in NumPy and rows on their way."""
+SHARE = 0.5
+"""Of what DuckDB would take by itself, four fifths of the machine's memory or of the process's cgroup. The rest is for
+columns in NumPy and rows on their way."""
 LARGE_BYTES = 64_000_000
 _PREFIX = ".spilled-"
 
@@ -26,8 +27,11 @@ _PREFIX = ".spilled-"
 def bounded(dataset: Dataset) -> Dataset:
     """The same dataset; of what its DuckDB holds, it puts on disk what is more than its share of memory."""
     _remove_left_behind(dataset.data)
+    connection = dataset.connection.con
+    size, unit = connection.execute("SELECT current_setting('memory_limit')").fetchone()[0].split()
+    connection.execute(f"SET memory_limit = '{float(size) * SHARE:.2f} {unit}'")
     directory = str(dataset.data / f"{_PREFIX}{os.getpid()}").replace("'", "''")
-    dataset.connection.raw_sql(f"SET temp_directory = '{directory}'; SET memory_limit = '{SHARE}'")
+    connection.execute(f"SET temp_directory = '{directory}'")
     return dataset
 
 
