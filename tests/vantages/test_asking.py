@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -53,12 +54,13 @@ def office_of(
     directory: Path,
     port: int,
     *,
+    prefixes: Sequence[str] = ("127.82.0.0/25",),
     service: str = "smtp",
     sections: Mapping[str, object] = {},
     **collect: object,
 ) -> StudyOffice:
-    """One piece: 128 addresses of one /24, two seconds of discovery."""
-    (directory / "prefixes.txt").write_text("127.82.0.0/25\n")
+    """One piece, if nobody says otherwise: 128 addresses of one /24, two seconds of discovery."""
+    (directory / "prefixes.txt").write_text("".join(f"{prefix}\n" for prefix in prefixes))
     (directory / "out.txt").write_text("192.0.2.1\n")
     told = {
         "study": {"allow_special": True},
@@ -74,22 +76,24 @@ def office_of(
         **sections,
     }
     study = Study(directory, Settings.model_validate(told))
-    population = load_population(study)
+    population, known = load_population(study), Known.of_study(study)
     return StudyOffice(
         study,
         "r",
-        pieces_of(population, 1, 10),
+        pieces_of(population, 1 if len(prefixes) == 1 else 64, 10, known.owners),
         Leases(units_of(study.settings.politeness), 8),
         OptOuts(Exclusions.of_study(study), population.everyone),
-        Known.of_study(study),
+        known,
         8,
         lambda gathered: None,
     )
 
 
-async def ask(here: Any, vantage: str, is_stopping: Callable[[], bool] = lambda: False) -> None:
+async def ask(
+    here: Any, vantage: str, is_stopping: Callable[[], bool] = lambda: False, *, piece: str = "00001"
+) -> None:
     loop = asyncio.get_running_loop()
-    await ask_piece(here, "00001", vantage, renewing=loop, is_stopping=is_stopping, on_rest=lambda: None)
+    await ask_piece(here, piece, vantage, renewing=loop, is_stopping=is_stopping, on_rest=lambda: None)
 
 
 def rows(directory: Path, table: str) -> list[dict[str, Any]]:
@@ -151,6 +155,38 @@ def test_who_is_left_in_the_midst_of_follow_ups_is_asked_the_rest_and_nothing_tw
     lost = sum(connections.values()) - len(HOSTS) * (1 + 1 + len(purposes))
     assert lost <= len(HOSTS), "at most what was being asked when the first left"
     assert Counter(row["sampled"] for row in rows(tmp_path, "noise")) == {True: 10}
+
+
+def test_a_system_in_several_networks_is_asked_no_more_often_than_it_may_be(tmp_path: Path) -> None:
+    networks, asked_s = ("127.82.0.0/27", "127.83.0.0/27"), list[float]()
+    (tmp_path / "systems.csv").write_text("network,asn\n" + "".join(f"{one},64500\n" for one in networks))
+    told = {
+        "population": {"prefixes": "prefixes.txt", "as_database": "systems.csv"},
+        "politeness": {"as_connections_per_s": 20.0, "prefix_connections_per_s": 100.0},
+    }
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked_s.append(asking.now_s())
+        await refuse(reader, writer)
+
+    async def vantage(here: StudyOffice, number: int) -> None:
+        for piece in here.left[number::2]:
+            await ask(here, f"v{number}", piece=piece)
+
+    async def both() -> None:
+        everybody = [str(ip) for one in networks for ip in ipaddress.ip_network(one)]
+        first = await asyncio.start_server(note, everybody[0], 0)
+        port = first.sockets[0].getsockname()[1]
+        others = await asyncio.start_server(note, everybody[1:], port)
+        here = office_of(tmp_path, port, prefixes=networks, service="imaps", sections=told)
+        async with first, others:
+            await asyncio.gather(vantage(here, 0), vantage(here, 1))
+        assert here.left == []
+
+    uvloop.run(both())
+    assert len(asked_s) == 2 * 2 * 32
+    most = max(sum(began <= at < began + 1.0 for at in asked_s) for began in asked_s)
+    assert most <= 20 + 2, "two more, since they are noted late"
 
 
 class Cut:

@@ -132,7 +132,6 @@ def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("sections", "named"),
     [
-        ({"discovery": {"engine": "zmap"}}, "discovery.engine"),
         ({"domains": {"list": "domains.csv"}}, "domains.list"),
     ],
 )

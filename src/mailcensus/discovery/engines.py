@@ -6,6 +6,10 @@ it would go on sending packets in our name. The kernel's own means (PR_SET_PDEAT
 forgets it when a process gives up root, as zmap does. So a shell stands between: it starts the engine and a guard
 that reads from a pipe whose other end is ours alone. When we are gone, however, the pipe ends and the guard kills
 the engine.
+
+One of several vantages sends under a lease (`vantages.leases`), which others get when it has run out. It may run out
+while we stand still and can kill nobody: a second guard looks at it twice a second. The lease is a file that holds
+until when it is ours, by the clock of /proc/uptime.
 """
 
 from __future__ import annotations
@@ -34,6 +38,13 @@ exec 3<&0
 "$@" </dev/null 3<&- & engine=$!
 { read -r line <&3; kill -s KILL $engine; } >/dev/null 2>&1 & guard=$!
 exec 3<&-
+if [ -n "$LEASE" ]; then
+    {
+        while read -r now _ </proc/uptime && read -r until <"$LEASE" && [ "${now%.*}" -lt "$until" ]
+        do sleep 0.5; done
+        kill -s KILL $engine
+    } >/dev/null 2>&1 & guard="$guard $!"
+fi
 wait $engine; status=$?
 kill $guard 2>/dev/null
 exit $status
@@ -101,13 +112,18 @@ class Engine(Protocol):
 
 
 async def run_engine(
-    engine: Engine, job: Job, on_answer: Callable[[Answer], None], on_sent: Callable[[float], None]
+    engine: Engine,
+    job: Job,
+    on_answer: Callable[[Answer], None],
+    on_sent: Callable[[float], None],
+    lease: Path | None = None,
 ) -> None:
     """Run an engine to its end. Cancelled, or when anything fails, it is killed before this returns.
 
     Args:
         on_answer: told each answer as it comes; an answer may come twice.
         on_sent: told the share of packets that are sent, now and then.
+        lease: the file that says until when it may send; None: for as long as it likes.
 
     Raises:
         StageFailed: it could not do its work; the message says why and how to mend it.
@@ -118,6 +134,7 @@ async def run_engine(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=job.targets.parent,
+        env={**os.environ, "LEASE": "" if lease is None else str(lease)},
         start_new_session=True,
     )
     last_words: deque[str] = deque(maxlen=_LAST_WORDS)

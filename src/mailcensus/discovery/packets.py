@@ -9,7 +9,7 @@ from mailcensus.discovery.canaries import CanaryWatch
 from mailcensus.discovery.connect import Tally
 from mailcensus.discovery.engines import Engine
 from mailcensus.discovery.masscan import Masscan
-from mailcensus.discovery.slices import SHARE_OF_RATE, Slice, SliceSweep, check_rights, cut
+from mailcensus.discovery.slices import Slice, SliceSweep, check_rights, cut
 from mailcensus.discovery.stage import HitSink, Progress, Watch
 from mailcensus.discovery.zmap import Zmap
 from mailcensus.population import Population
@@ -77,9 +77,9 @@ async def _slices(
     watch: Watch,
     canaries: CanaryWatch | None,
 ) -> None:
-    rate_per_s = study.settings.politeness.connections_per_s * SHARE_OF_RATE
+    slice_s = study.settings.discovery.slice_s
     while place.checkpoint < population.order.positions:
-        slice_s = study.settings.discovery.slice_s
+        rate_per_s = sweep.most_per_s
         piece = await asyncio.to_thread(cut, population, place.checkpoint, rate_per_s, slice_s)
         place.stop = piece.stop
         if await _counts(sweep, piece, canaries):

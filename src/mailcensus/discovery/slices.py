@@ -82,16 +82,17 @@ def cut(population: Population, first: int, rate_per_s: float, slice_s: float) -
 
 
 def polite_rate_per_s(
-    addresses: Sequence[str], politeness: PolitenessSection, as_of: AsOf | None = None
+    addresses: Sequence[str], most_per_s: float, politeness: PolitenessSection, as_of: AsOf | None = None
 ) -> float:
     """Packets a second at which no /24 and no system of a slice gets more than it may, over the slice's duration.
 
     Args:
         addresses: IPv4, of the slice.
-        politeness: what may be.
+        most_per_s: what an engine may send over everything.
+        politeness: what a /24 and a system may be sent.
         as_of: tells the system of a network; needed where the study limits systems.
     """
-    rates = [politeness.connections_per_s * SHARE_OF_RATE]
+    rates = [most_per_s]
     networks = Counter(ip.rpartition(".")[0] for ip in addresses)
     if networks:
         rates.append(politeness.prefix_connections_per_s * len(addresses) / max(networks.values()))
@@ -123,6 +124,11 @@ class SliceSweep:
         self.tally = Tally()
         self.sent = 0.0
         """Share of the present slice that is sent."""
+
+    @property
+    def most_per_s(self) -> float:
+        """Packets a second that an engine sends at most, now."""
+        return self._dialer.rate_per_s * SHARE_OF_RATE
 
     async def ask(self, piece: Slice) -> None:
         """Ask every port of every address of a slice; returns when all answers are in.
@@ -173,7 +179,7 @@ class SliceSweep:
         exclusions = self._dialer.exclusions
         seen = _state(exclusions)
         self._dialer.set_aside(job.rate_per_s)
-        task = asyncio.ensure_future(run_engine(self._engine, job, on_answer, on_sent))
+        task = asyncio.ensure_future(run_engine(self._engine, job, on_answer, on_sent, self._dialer.lease))
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=_LOOK_S)
@@ -199,8 +205,8 @@ class SliceSweep:
 
     def _job(self, directory: Path, allowed: Sequence[str], port: int, first: int) -> Job:
         politeness = self._study.settings.politeness
-        rate_per_s = polite_rate_per_s(allowed, politeness, self._dialer.as_of)
-        self._say_if_slow(rate_per_s, politeness)
+        rate_per_s = polite_rate_per_s(allowed, self.most_per_s, politeness, self._dialer.as_of)
+        self._say_if_slow(rate_per_s)
         directory.chmod(0o755)  # zmap gives up root before it reads
         targets, exclusions = directory / "targets.txt", directory / "exclusions.txt"
         try:
@@ -221,8 +227,8 @@ class SliceSweep:
             settings=self._settings,
         )
 
-    def _say_if_slow(self, rate_per_s: float, politeness: PolitenessSection) -> None:
-        wanted = politeness.connections_per_s * SHARE_OF_RATE
+    def _say_if_slow(self, rate_per_s: float) -> None:
+        wanted = self.most_per_s
         if rate_per_s < wanted / 2 and not self._said:
             self._said = True
             _LOG.warning(

@@ -20,6 +20,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -78,6 +79,9 @@ class Dialer:
         self._politeness = Politeness(settings, time.monotonic, as_of)
         self.ledger = ledger
         self.deadlines = deadlines or Deadlines(self._loop)
+        self.lease: Path | None = None
+        """Where others may give this machine's share away: holds until when it is ours, in whole seconds of the
+        kernel's CLOCK_BOOTTIME. Programs that ask by themselves are to end by then."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -107,6 +111,16 @@ class Dialer:
     def keep_to_share(self, share: float) -> None:
         """Keep to a share of the rate and of the open connections over everything; other machines have the rest."""
         self._politeness.keep_to_share(share)
+
+    @property
+    def keeps_to_share(self) -> bool:
+        """Whether what began under a larger share has ended."""
+        return self._politeness.keeps_to_share
+
+    @property
+    def rate_per_s(self) -> float:
+        """New connections a second over everything: of the settings, or this machine's share."""
+        return self._politeness.rate_per_s
 
     @property
     def watches_names(self) -> bool:

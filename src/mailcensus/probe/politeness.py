@@ -120,6 +120,7 @@ class Politeness:
         self._as_limit = None if as_rate is None else Limit.of(as_rate, settings.in_flight)
         self._as_of = as_of
         self._rate_per_s, self._most_open = settings.connections_per_s, settings.in_flight
+        self._aside_per_s = 0.0
         self._root = Gate(Limit.of(self._rate_per_s, self._most_open), None, {}, 0)
         self._addresses: dict[int, Gate] = {}
         self._networks: dict[int, Gate] = {}
@@ -141,8 +142,8 @@ class Politeness:
 
     def set_aside(self, connections_per_s: float) -> None:
         """From now on let so many fewer start in a second over everything, though at least a hundredth; 0: none."""
-        rate = self._rate_per_s
-        self._root.limit = Limit.of(max(rate - connections_per_s, rate / 100), self._most_open)
+        self._aside_per_s = connections_per_s
+        self._set_root()
 
     def keep_to_share(self, share: float) -> None:
         """From now on keep to a share of the rate and of the open connections over everything; others have the rest.
@@ -152,7 +153,25 @@ class Politeness:
         """
         self._rate_per_s = self._settings.connections_per_s * share
         self._most_open = max(1, int(self._settings.in_flight * share))
-        self._root.limit = Limit.of(self._rate_per_s, self._most_open)
+        self._set_root()
+
+    @property
+    def rate_per_s(self) -> float:
+        """What may start in a second over everything, with what is set aside."""
+        return self._rate_per_s
+
+    @property
+    def keeps_to_share(self) -> bool:
+        """Whether no more is open, and no more set aside, than a share that was made smaller leaves."""
+        return self.open <= self._most_open and self._aside_per_s + self._least_per_s <= self._rate_per_s
+
+    @property
+    def _least_per_s(self) -> float:
+        return self._rate_per_s / 100
+
+    def _set_root(self) -> None:
+        rate_per_s = max(self._rate_per_s - self._aside_per_s, self._least_per_s)
+        self._root.limit = Limit.of(rate_per_s, self._most_open)
 
     def ask(self, version: int, value: int) -> Ticket:
         """Ask for a turn to connect to an address.

@@ -30,7 +30,7 @@ from tempfile import TemporaryDirectory
 from mailcensus.dataset.run import CurrentRun, run_file
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.door import open_door
-from mailcensus.study import Settings, Study
+from mailcensus.study import Settings, StageFailed, Study
 from mailcensus.vantages.leases import LEASE_S, LeaseLost
 from mailcensus.vantages.messages import ASK, DONE, Office, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes, changes
@@ -41,6 +41,8 @@ RENEW_S = 1.0
 _MARGIN_S = 2.0
 """So much earlier than at the office a lease ends here."""
 _WAIT_S = 0.5
+_LEASE = "lease"
+"""File of a piece that says until when it may be asked, for packet engines."""
 _LAST_WORD_S = 5.0
 
 
@@ -131,6 +133,7 @@ class _Errand:
         self._granted = asyncio.Event()
         self._share = 0.0
         self._followed = _Followed(0, 0.0)
+        self._until_s = now_s() + LEASE_S - _MARGIN_S
         self._kept_to = 0
 
     async def run(self, renewing_on: asyncio.AbstractEventLoop) -> None:
@@ -149,7 +152,13 @@ class _Errand:
         except BaseExceptionGroup as failures:
             if self._granted.is_set():
                 await _unless_unreachable(self._copy())
+            self._say_if_lost(failures.exceptions[0])
             raise failures.exceptions[0] from None
+
+    def _say_if_lost(self, failure: BaseException) -> None:
+        """A packet engine that is killed for its lease may be heard of before the lease is."""
+        if isinstance(failure, StageFailed) and now_s() >= int(self._until_s):
+            raise LeaseLost("the office cannot be reached") from None
 
     async def _fetch(self) -> None:
         """What earlier vantages have found of the piece."""
@@ -164,6 +173,7 @@ class _Errand:
         with CurrentRun(self._study.data, datetime.now(UTC)) as run:
             async with open_door(self._study, run) as door:
                 self._door = door
+                door.lease = self._study.directory / _LEASE if self._sends_packets else None
                 self._keep_to_share()
                 await self._stages.ask(run, door)
             self._door = None
@@ -175,19 +185,21 @@ class _Errand:
 
     async def _keep_lease(self) -> None:
         """Renew the lease until it is lost or this is cancelled. Runs in a loop of its own."""
-        until_s, exclusions_version = now_s() + LEASE_S - _MARGIN_S, 0
+        exclusions_version = 0
         while True:
             asked_at_s = now_s()
             try:
-                async with asyncio.timeout(max(0.0, until_s - asked_at_s)):
+                async with asyncio.timeout(max(0.0, self._until_s - asked_at_s)):
                     renewed = await self._office.renew(
                         self._holder, self._kept_to, self._wants, self._stages.progress, exclusions_version
                     )
             except (Unreachable, TimeoutError):
-                if now_s() + RENEW_S >= until_s:
+                if now_s() + RENEW_S >= self._until_s:
                     raise LeaseLost("the office cannot be reached") from None
             else:
-                until_s = asked_at_s + LEASE_S - _MARGIN_S
+                self._until_s = asked_at_s + LEASE_S - _MARGIN_S
+                if self._sends_packets:
+                    await asyncio.to_thread(self._write_lease)
                 if renewed.exclusions is not None:
                     write_files(self._study.directory, renewed.exclusions)
                     exclusions_version = renewed.exclusions_version
@@ -195,6 +207,14 @@ class _Errand:
             if self._is_stopping():
                 raise Stopped
             await asyncio.sleep(RENEW_S)
+
+    @property
+    def _sends_packets(self) -> bool:
+        return self._study.settings.discovery.engine != "connect"
+
+    def _write_lease(self) -> None:
+        """Where a packet engine's guard reads it, even while nothing else goes on here."""
+        write_files(self._study.directory, {_LEASE: f"{int(self._until_s)}\n"})
 
     def _follow(self, renewed: Renewed) -> None:
         """Keep to a lease from now on, and note when it has been kept to for a while."""
@@ -204,16 +224,11 @@ class _Errand:
             if renewed.units:
                 self._keep_to_share()
                 self._granted.set()
-        if self._keeps_to_share() and now_s() - self._followed.since_s >= RENEW_S:
+        if (self._door is None or self._door.keeps_to_share) and now_s() - self._followed.since_s >= RENEW_S:
             self._kept_to = self._followed.number
         if self._wants is not None and not self._has_rested:
             self._has_rested = True
             self._on_rest()
-
-    def _keeps_to_share(self) -> bool:
-        """Whether no more connections are open than this share allows; those opened before may take a while."""
-        allowed = self._share * self._study.settings.politeness.in_flight
-        return self._door is None or self._door.open <= max(1.0, allowed)
 
     async def _keep_copying(self) -> None:
         while True:

@@ -23,6 +23,8 @@ from mailcensus.vantages.known import SERVER_NAMES, SYSTEMS, Known
 from mailcensus.vantages.opt_outs import EXCLUSIONS
 
 _PREFIXES = "prefixes.txt"
+_SLICE_S = 60.0
+"""A packet engine has one rate for a slice: so long others may wait for what it is to leave them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,6 @@ def check_study(study: Study) -> None:
         StudyError: the study wants such a thing.
     """
     settings, path = study.settings, study.directory / "study.toml"
-    if settings.discovery.engine != "connect":
-        raise StudyError(
-            f'{path}: discovery.engine: packet engines do not share a rate; write "connect", or use one vantage'
-        )
     if settings.domains.list is not None:
         raise StudyError(
             f"{path}: domains.list: servers of domains are asked by name from one vantage only; use: mailcensus run"
@@ -123,6 +121,9 @@ def settings_of(study: Study, piece: Piece, files: Collection[str], most_at_once
     return settings.model_copy(
         update={
             "population": population,
+            "discovery": settings.discovery.model_copy(
+                update={"slice_s": min(settings.discovery.slice_s, _SLICE_S)}
+            ),
             "politeness": politeness,
             "canaries": settings.canaries.model_copy(
                 update={"hosts": canaries, "file": None, "rest_s": rest_s}
