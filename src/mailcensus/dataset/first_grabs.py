@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mailcensus.dataset.pending import execute, rows_of
+from mailcensus.dataset.pending import execute
+from mailcensus.dataset.rows_on_disk import RowsOnDisk
 from mailcensus.model import Outcome, Stage, TlsMode
 
 _FIRST_GRABS = """
@@ -19,8 +21,9 @@ WITH last AS (
         UNION ALL SELECT ip, service, 'enumerate' FROM enumerations WHERE run_id = $run_id
     ) GROUP BY ip, service
 )
-SELECT ip, service, protocol, tls_mode, outcome, stage, greeting, starttls_accepted, tls.version,
-       ssh.host_key_algorithms, list_transform(ssh.host_keys, lambda key: key.algorithm), purposes
+SELECT ip, service, protocol, tls_mode, outcome, stage, greeting, starttls_accepted, tls.version AS tls_version,
+       ssh.host_key_algorithms AS host_key_algorithms,
+       list_transform(ssh.host_keys, lambda key: key.algorithm) AS host_keys_shown, purposes
 FROM last LEFT JOIN done USING (ip, service)
 ORDER BY ip, service
 """
@@ -51,27 +54,36 @@ class FirstGrab:
     """Purposes of the follow-ups that are on disk."""
 
 
-def first_grabs(data: Path, run_id: str) -> Iterator[FirstGrab]:
-    """Every service that was grabbed, by address."""
-    result = execute(data, _FIRST_GRABS, ("grabs", "followups", "enumerations"), run_id=run_id)
-    for *plain, mode, outcome, stage, greeting, accepted, version, algorithms, shown, purposes in rows_of(
-        result
-    ):
-        ip, service, protocol = plain
-        yield FirstGrab(
-            ip,
-            service,
-            protocol,
-            TlsMode(mode),
-            Outcome(outcome),
-            Stage(stage),
-            greeting,
-            accepted,
-            version,
-            tuple(algorithms or ()),
-            tuple(shown or ()),
-            frozenset(purposes or ()),
-        )
+class FirstGrabs:
+    """Every service that was grabbed, by address, as it is on disk when this is made. It costs no memory."""
+
+    def __init__(self, data: Path, run_id: str) -> None:
+        """Look what there is.
+
+        Raises:
+            StageFailed: there is no room on the disk to note it down.
+        """
+        self._rows = RowsOnDisk(data, _FIRST_GRABS, ("grabs", "followups", "enumerations"), run_id=run_id)
+
+    def __iter__(self) -> Iterator[FirstGrab]:
+        return map(_first_grab, self._rows)
+
+
+def _first_grab(row: dict[str, Any]) -> FirstGrab:
+    return FirstGrab(
+        ip=row["ip"],
+        service=row["service"],
+        protocol=row["protocol"],
+        tls_mode=TlsMode(row["tls_mode"]),
+        outcome=Outcome(row["outcome"]),
+        stage=Stage(row["stage"]),
+        greeting=row["greeting"],
+        starttls_accepted=row["starttls_accepted"],
+        tls_version=row["tls_version"],
+        host_key_algorithms=tuple(row["host_key_algorithms"] or ()),
+        host_keys_shown=tuple(row["host_keys_shown"] or ()),
+        asked_again=frozenset(row["purposes"] or ()),
+    )
 
 
 def followup_count(data: Path, run_id: str) -> int:

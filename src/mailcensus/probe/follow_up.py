@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
-from mailcensus.dataset.first_grabs import first_grabs
+from mailcensus.dataset.first_grabs import FirstGrabs
 from mailcensus.dataset.recorder import Recorder
 from mailcensus.dataset.run import CurrentRun, StageState, stage_row
 from mailcensus.probe.crowd import many_at_once
@@ -74,9 +74,9 @@ async def follow_up(
         return
     settings = study.settings
     make_room_for(settings.politeness.in_flight)
-    work = list(_work(study, run))
+    grabs = FirstGrabs(run.data, run.run_id)
     recorder = Recorder(run.data)
-    progress = FollowupProgress(len(work))
+    progress = FollowupProgress(sum(1 for _ in _work(study, grabs)))
     on_progress(progress)
     slots = asyncio.Semaphore(settings.politeness.in_flight)
     try:
@@ -90,7 +90,11 @@ async def follow_up(
                 on_progress(progress)
 
             await many_at_once(
-                work, ask_host, slots=slots, flush=recorder.flush, flush_s=settings.collect.flush_s
+                _work(study, grabs),
+                ask_host,
+                slots=slots,
+                flush=recorder.flush,
+                flush_s=settings.collect.flush_s,
             )
     except BaseExceptionGroup as errors:
         raise first_trouble(errors) from None
@@ -140,12 +144,12 @@ class _Asker:
         self._recorder.add_followup(await self._grabber.grab(ip, service, **special), ask.purpose)
 
 
-def _work(study: Study, run: CurrentRun) -> Iterator[_Host]:
+def _work(study: Study, first_grabs: FirstGrabs) -> Iterator[_Host]:
     """Hosts with something left to ask again."""
     wanted = study.settings.followups
     path = wanted.server_names_file
     names = read_server_names(study.path(path)) if path is not None else {}
-    for ip, grabs in groupby(first_grabs(run.data, run.run_id), lambda grab: grab.ip):
+    for ip, grabs in groupby(first_grabs, lambda grab: grab.ip):
         asks = tuple(ask for grab in grabs for ask in followups_of(grab, wanted, names))
         if asks:
             yield _Host(ip, asks)
