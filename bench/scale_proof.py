@@ -35,6 +35,7 @@ import duckdb
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from mailcensus.dataset.names import Names
 from mailcensus.dataset.parts import visible_parts
 from mailcensus.lab.ledger import Visit
 from mailcensus.lab.plan import ServicePlan
@@ -234,17 +235,10 @@ def _dropped(namespace: str) -> int:
 
 
 def memory_of_names(count: int) -> None:
-    """What the process that collects keeps for each hit, certificate and key of a dataset; resident bytes each."""
+    """What a process keeps for each hit, certificate and key of a dataset; resident bytes each."""
     before = _resident()
-    seen = {hashlib.sha256(number.to_bytes(8, "big")).digest() for number in range(count)}
-    names = _resident()
-    hits = {(f"11.{n >> 16}.{n >> 8 & 255}.{n & 255}", 25, False) for n in range(count)}
-    after = _resident()
-    print(
-        json.dumps(
-            {"per_certificate_or_key": (names - before) / len(seen), "per_hit": (after - names) / len(hits)}
-        )
-    )
+    names = Names(hashlib.sha256(number.to_bytes(8, "big")).digest() for number in range(count))
+    print(json.dumps({"names": len(names), "bytes_each": (_resident() - before) / len(names)}))
 
 
 def _resident() -> int:
