@@ -14,28 +14,18 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
-from mailcensus.dataset.tables import Dataset
-from mailcensus.lab.ledger import Visit, read_ledger
+from mailcensus.lab.ledger import Visit
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.population import make_plan
-from mailcensus.lab.verdict import study_toml
 from namespaces import need
+from namespaces.crew import Hosts, Row, hosts, join, office_and_crew, peer_of, rows, study, tls_options
 from namespaces.star import BLOCK, Star, star
 from torture.invariants import DISCOVERY_WINDOW_S, WINDOW_S, final
-from torture.scene import FLUSH_S
 
 pytestmark = pytest.mark.integration
 
@@ -66,133 +56,12 @@ with current_run(study) as run:
 """
 """What `mailcensus run` does, without the report."""
 
-Row = dict[str, Any]
-
-
-@dataclass
-class Hosts:
-    """A lab in the middle.
-
-    Attributes:
-        began_s: when its clock began, by ours.
-    """
-
-    plan: Plan
-    ledger: Path
-    began_s: float
-
-    def visits(self, here: Star) -> list[Visit]:
-        """What office and vantages asked."""
-        machines = {here.address(number) for number in range(VANTAGES + 1)}
-        return [visit for visit in read_ledger(self.ledger) if peer_of(visit) in machines]
-
 
 @dataclass
 class Killed:
     """Who was killed when, by the lab's clock."""
 
     times_s: list[tuple[str, float]] = field(default_factory=list)
-
-
-def peer_of(visit: Visit) -> str:
-    return visit.peer.rpartition(":")[0]
-
-
-@contextmanager
-def hosts(here: Star, directory: Path, plan: Plan) -> Iterator[Hosts]:
-    """A lab with a log of its own; a host that says 421 at first does so again."""
-    directory.mkdir()
-    (directory / "plan.json").write_text(plan.to_json())
-    ledger = directory / "asked.jsonl"
-    serve = ("-m", "mailcensus.lab.serve", "--plan", str(directory / "plan.json"), "--ledger", str(ledger))
-    with subprocess.Popen(here.in_the_middle(*serve), stdout=subprocess.PIPE, text=True) as lab:
-        try:
-            assert lab.stdout is not None
-            assert lab.stdout.readline() == "ready\n"
-            yield Hosts(plan, ledger, _began_s(here, plan, ledger))
-        finally:
-            lab.terminate()
-
-
-def _began_s(here: Star, plan: Plan, ledger: Path) -> float:
-    """Both clocks are the kernel's monotonic one, so one visit tells."""
-    service = next((h.ip, s.port) for h in plan.hosts for s in h.services if not s.mute)
-    visit = (
-        "import socket, time; at = time.monotonic(); "
-        f"print(at, '{{}}:{{}}'.format(*socket.create_connection({service!r}).getsockname()))"
-    )
-    said = subprocess.run(here.in_the_middle("-c", visit), capture_output=True, text=True, check=True)
-    at_s, name = said.stdout.split()
-    while not (mine := [one for one in read_ledger(ledger) if one.peer == name]):
-        time.sleep(0.02)
-    return float(at_s) - mine[0].opened_s
-
-
-def study(
-    directory: Path,
-    plan: Plan,
-    opt_outs: Sequence[str],
-    *,
-    rate_per_s: int = 5_000,
-    prefix_rate_per_s: int = 5_000,
-    as_rate_per_s: int = 5_000,
-) -> Path:
-    directory.mkdir()
-    text = study_toml(plan, directory)
-    systems = "".join(f"{network}.0/24,{name[2:]}\n" for network, name in SYSTEMS.items())
-    (directory / "systems.csv").write_text(f"network,asn\n{systems}")
-    for old, new in (
-        ("prefix_connections_per_s = 5000.0", f"prefix_connections_per_s = {prefix_rate_per_s}"),
-        (
-            "\nconnections_per_s = 5000.0",
-            f"\nconnections_per_s = {rate_per_s}\nas_connections_per_s = {as_rate_per_s}",
-        ),
-        ("timeout_s = 2.0", "timeout_s = 4.0"),
-        ("connect_s = 2.0", "connect_s = 4.0"),
-        ("[collect]\n", f"[collect]\nflush_s = {FLUSH_S}\n"),
-        (
-            "[population]\n",
-            '[population]\nas_database = "systems.csv"\nexclusions = ["opt-outs.txt"]\n',
-        ),
-        (
-            "[ports]\n",
-            '[followups]\nlegacy = true\nserver_names = ["greeting"]\npause_s = 1.0\n'
-            f"[noise]\nports = [{NOISE_PORT}]\nsample = {NOISE_SAMPLE}\n[ports]\n",
-        ),
-    ):
-        assert old in text
-        text = text.replace(old, new, 1)
-    (directory / "study.toml").write_text(text)
-    (directory / "opt-outs.txt").write_text("".join(f"{ip}\n" for ip in opt_outs))
-    return directory
-
-
-def tls_options(directory: Path) -> list[str]:
-    """An authority and a certificate that office and vantages share."""
-    now = datetime.now(UTC)
-    authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    for name, key in (("authority", authority), ("certificate", own)):
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).serial_number(len(name))
-        builder = builder.public_key(key.public_key()).not_valid_before(now - timedelta(days=1))
-        builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(
-            x509.BasicConstraints(ca=name == "authority", path_length=None), critical=True
-        )
-        signed = builder.sign(authority, hashes.SHA256())
-        (directory / f"{name}.pem").write_bytes(signed.public_bytes(Encoding.PEM))
-    secret = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (directory / "key.pem").write_bytes(secret)
-    return [
-        word
-        for name in ("authority", "certificate", "key")
-        for word in (f"--tls-{name}", str(directory / f"{name}.pem"))
-    ]
-
-
-def rows(directory: Path, table: str) -> list[Row]:
-    found: list[Row] = Dataset(directory / "data").table(table).to_pyarrow().to_pylist()
-    return found
 
 
 def seen(directory: Path, left_out: str) -> set[tuple[object, ...]]:
@@ -205,13 +74,6 @@ def seen(directory: Path, left_out: str) -> set[tuple[object, ...]]:
         if ip != left_out:
             shown.add((ip, *asked, row["outcome"], *keys))
     return shown
-
-
-def join(here: Star, number: int, tls: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    words = ("vantages", "join", f"{here.address(0)}:8786", "--name", f"v{number}")
-    listen = ("--listen", f"{here.address(number)}:0")
-    with log.open("ab") as to:
-        return subprocess.Popen(here.mailcensus(number, *words, *listen, *tls), stdout=to, stderr=to)
 
 
 def busy_for_long(here: Star, lab: Hosts) -> list[int]:
@@ -255,6 +117,37 @@ def strike(
     return killed
 
 
+def slow_or_quick(
+    directory: Path,
+    plan: Plan,
+    opt_outs: Sequence[str],
+    *,
+    rate_per_s: int = 5_000,
+    prefix_rate_per_s: int = 5_000,
+    as_rate_per_s: int = 5_000,
+) -> Path:
+    """A study with opt-outs, systems, follow-ups and noise."""
+    rates = f"connections_per_s = {rate_per_s}\nas_connections_per_s = {as_rate_per_s}"
+    again = '[followups]\nlegacy = true\nserver_names = ["greeting"]\npause_s = 1.0\n'
+    noise = f"[noise]\nports = [{NOISE_PORT}]\nsample = {NOISE_SAMPLE}\n"
+    changes = (
+        ("prefix_connections_per_s = 5000.0", f"prefix_connections_per_s = {prefix_rate_per_s}"),
+        ("\nconnections_per_s = 5000.0", f"\n{rates}"),
+        ("timeout_s = 2.0", "timeout_s = 4.0"),
+        ("connect_s = 2.0", "connect_s = 4.0"),
+        (
+            "[population]\n",
+            '[population]\nas_database = "systems.csv"\nexclusions = ["opt-outs.txt"]\n',
+        ),
+        ("[ports]\n", f"{again}{noise}[ports]\n"),
+    )
+    made = study(directory, plan, changes)
+    systems = "".join(f"{network}.0/24,{name[2:]}\n" for network, name in SYSTEMS.items())
+    (made / "systems.csv").write_text(f"network,asn\n{systems}")
+    (made / "opt-outs.txt").write_text("".join(f"{ip}\n" for ip in opt_outs))
+    return made
+
+
 @pytest.fixture(scope="module")
 def here() -> Iterator[Star]:
     need("ip")
@@ -271,37 +164,23 @@ def test_three_vantages_of_which_two_are_killed_find_what_one_machine_finds(
         {host.ip for host in plan.hosts if any(s.name == "smtp" and not s.mute for s in host.services)}
     )
     excluded, late = smtp[0], smtp[-1]
-    alone = study(tmp_path / "alone", plan, [excluded])
+    alone = slow_or_quick(tmp_path / "alone", plan, [excluded])
     with hosts(here, tmp_path / "first", plan):
         subprocess.run(
             here.command(1, sys.executable, "-c", ALONE, str(alone)), check=True, timeout=PATIENCE_S
         )
 
     slow = {"rate_per_s": RATE_PER_S, "prefix_rate_per_s": PREFIX_RATE_PER_S, "as_rate_per_s": AS_RATE_PER_S}
-    together = study(tmp_path / "together", plan, [excluded], **slow)
+    together = slow_or_quick(tmp_path / "together", plan, [excluded], **slow)
     log = tmp_path / "crew.log"
-    crew: dict[int, subprocess.Popen[bytes]] = {}
     with hosts(here, tmp_path / "second", plan) as lab:
-        listen = ("--listen", f"{here.address(0)}:8786", "--pieces", str(PIECES), "--quiet")
-        with subprocess.Popen(
-            here.mailcensus(0, "vantages", "collect", str(together), *listen, *tls),
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as office:
-            try:
-                assert office.stdout is not None
-                assert office.stdout.readline() == f"tls://{here.address(0)}:8786\n"
-                crew = {number: join(here, number, tls, log) for number in range(1, VANTAGES + 1)}
-                with (together / "opt-outs.txt").open("a") as file:
-                    file.write(f"{late}\n")
-                opted_out_s = time.monotonic() - lab.began_s
-                killed = strike(here, lab, crew, tls, log)
-                assert office.wait(PATIENCE_S) == 0, log.read_text()
-                assert {member.wait(PATIENCE_S) for member in crew.values()} == {0}, log.read_text()
-            finally:
-                for process in (office, *crew.values()):
-                    process.kill()
-                    process.wait()
+        with office_and_crew(here, together, PIECES, tls, log) as (office, crew):
+            with (together / "opt-outs.txt").open("a") as file:
+                file.write(f"{late}\n")
+            opted_out_s = time.monotonic() - lab.began_s
+            killed = strike(here, lab, crew, tls, log)
+            assert office.wait(PATIENCE_S) == 0, log.read_text()
+            assert {member.wait(PATIENCE_S) for member in crew.values()} == {0}, log.read_text()
         visits = lab.visits(here)
 
     assert seen(together, late) == seen(alone, late)

@@ -25,6 +25,7 @@ class Star:
     """The namespaces by number: 0 is the office, then the vantages."""
 
     name: str
+    vantages: int
 
     @property
     def middle(self) -> str:
@@ -45,13 +46,17 @@ class Star:
 
     def in_the_middle(self, *words: str) -> list[str]:
         """A Python command line that runs among the hosts."""
-        return ["ip", "netns", "exec", self.middle, sys.executable, *words]
+        return self.command_in_the_middle(sys.executable, *words)
+
+    def command_in_the_middle(self, *words: str) -> list[str]:
+        """A command line that runs among the hosts."""
+        return ["ip", "netns", "exec", self.middle, *words]
 
 
 @contextmanager
 def star(vantages: int) -> Iterator[Star]:
     """Make the namespaces; they end with the block."""
-    here = Star(f"mcs{os.getpid()}-{next(_NUMBERS)}")
+    here = Star(f"mcs{os.getpid()}-{next(_NUMBERS)}", vantages)
     with ExitStack() as stack:
         _namespace(stack, here.middle)
         _ip("-n", here.middle, "route", "add", "local", BLOCK, "dev", "lo")

@@ -1,0 +1,131 @@
+"""Two vantages sweep by zmap, one of which stands still for a while: every packet is under a lease."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mailcensus.lab.plan import Plan
+from mailcensus.lab.population import make_plan
+from mailcensus.vantages.leases import LEASE_S
+from namespaces import need
+from namespaces.crew import hosts, office_and_crew, rows, study, tls_options
+from namespaces.star import BLOCK, Star, star
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+RATE_PER_S, PREFIX_RATE_PER_S = 60, 40
+LATE = 1.15
+"""Some packets are sent, or noted, a little late, and then closer together."""
+PATIENCE_S = 120.0
+
+
+@contextmanager
+def packets(here: Star, to: Path) -> Iterator[None]:
+    """Note every SYN to the hosts: when, from whom, to whom."""
+    wanted = f"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn and dst net {BLOCK}"
+    command = here.command_in_the_middle("tcpdump", "-n", "-tt", "-U", "-i", "any", "-w", str(to), wanted)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as capture:
+        assert capture.stderr is not None
+        while "listening on" not in capture.stderr.readline():
+            assert capture.poll() is None
+        try:
+            yield
+        finally:
+            capture.terminate()
+
+
+def syns(capture: Path) -> list[tuple[float, str, str]]:
+    said = subprocess.run(
+        ["tcpdump", "-n", "-tt", "-r", str(capture)], capture_output=True, text=True, check=True
+    ).stdout
+    found = []
+    for line in said.splitlines():
+        at, words = line.split()[0], line.split()
+        place = words.index(">")
+        found.append((float(at), *(words[n].rstrip(":").rpartition(".")[0] for n in (place - 1, place + 1))))
+    return found
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(began <= at < began + 1.0 for at in times) for began in times)
+
+
+def listening(here: Star, plan: Plan) -> set[str]:
+    """Who answers on the discovery port, asked from where they are."""
+    ask = f"""
+import ipaddress, socket
+for ip in ipaddress.ip_network({BLOCK!r}):
+    with socket.socket() as one:
+        if one.connect_ex((str(ip), {plan.discovery_port})) == 0:
+            print(ip)
+"""
+    said = subprocess.run(here.in_the_middle("-c", ask), capture_output=True, text=True, check=True).stdout
+    return set(said.split())
+
+
+def sends(here: Star, number: int) -> bool:
+    """Whether zmap runs on a machine."""
+    pids = subprocess.run(
+        ["ip", "netns", "pids", f"{here.name}{number}"], capture_output=True, text=True, check=True
+    )
+    names = (Path(f"/proc/{pid}/comm") for pid in pids.stdout.split())
+    return any(name.read_text() == "zmap\n" for name in names if name.exists())
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[Star]:
+    need("ip", "zmap", "tcpdump")
+    with star(2) as made:
+        yield made
+
+
+def test_two_vantages_that_send_packets_keep_the_rate_though_one_stands_still(
+    here: Star, tmp_path: Path
+) -> None:
+    plan = make_plan(seed=12, size=30, block=BLOCK)
+    rates = f"connections_per_s = {RATE_PER_S}\nprefix_connections_per_s = {PREFIX_RATE_PER_S}"
+    directory = study(
+        tmp_path / "study",
+        plan,
+        (
+            ("connections_per_s = 5000.0\nprefix_connections_per_s = 5000.0", rates),
+            ("[discovery]\n", '[discovery]\nengine = "zmap"\nslice_s = 20.0\ncooldown_s = 1\n'),
+            ('services = ["', 'services = ["smtp"] # ["'),
+        ),
+    )
+    tls = tls_options(tmp_path)
+    log, capture = tmp_path / "crew.log", tmp_path / "asked.pcap"
+    with hosts(here, tmp_path / "hosts", plan):
+        truth = listening(here, plan)
+        with packets(here, capture), office_and_crew(here, directory, 16, tls, log) as (office, crew):
+            while not all(sends(here, number) for number in (1, 2)):
+                assert office.poll() is None, log.read_text()
+                time.sleep(0.1)
+            time.sleep(3.0)
+            crew[1].send_signal(signal.SIGSTOP)
+            stopped_s = time.monotonic()
+            while sends(here, 1):
+                assert time.monotonic() < stopped_s + LEASE_S, "it sends after its lease"
+                time.sleep(0.1)
+            time.sleep(max(0.0, stopped_s + LEASE_S + 5.0 - time.monotonic()))
+            crew[1].send_signal(signal.SIGCONT)
+            assert office.wait(PATIENCE_S) == 0, log.read_text()
+            assert {member.wait(PATIENCE_S) for member in crew.values()} == {0}, log.read_text()
+    asked = syns(capture)
+    by_network = defaultdict(list)
+    for at, _, ip in asked:
+        by_network[ip.rpartition(".")[0]].append(at)
+    assert {row["ip"] for row in rows(directory, "hits")} == truth
+    assert {row["engine"] for row in rows(directory, "hits")} == {"zmap"}
+    assert {row["vantage"] for row in rows(directory, "grabs")} == {"v1", "v2"}
+    assert {who for _, who, _ in asked} == {here.address(1), here.address(2)}
+    assert most_in_a_second([at for at, _, _ in asked]) <= RATE_PER_S * LATE
+    assert {ip: len(times) for ip, times in by_network.items() if most_in_a_second(times) > RATE_PER_S} == {}
