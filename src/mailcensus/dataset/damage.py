@@ -129,10 +129,16 @@ def _keep(data: Path, table: str, bad: set[Path], wanted: Callable[[pa.Table], I
         return
     writer = PartWriter(data, table, TABLES[table])
     for part in parts:
-        rows = pq.ParquetFile(part.path).read()
-        kept = rows.filter(pa.array(list(wanted(rows)), pa.bool_()))
-        if len(kept) < len(rows):
-            writer.replace(part, [kept])
+        if not all(all(wanted(rows)) for rows in _row_groups(part)):
+            writer.replace(
+                part, (rows.filter(pa.array(list(wanted(rows)), pa.bool_())) for rows in _row_groups(part))
+            )
+
+
+def _row_groups(part: Part) -> Iterator[pa.Table]:
+    """The rows of a part, a row group in memory at a time."""
+    with pq.ParquetFile(part.path) as source:
+        yield from map(source.read_row_group, range(source.num_row_groups))
 
 
 def set_aside(data: Path, damaged: Sequence[Damaged]) -> None:
