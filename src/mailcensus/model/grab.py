@@ -10,10 +10,12 @@ import pyarrow as pa
 
 from mailcensus.model.column import Column
 from mailcensus.model.outcome import Outcome, Stage, TlsMode
+from mailcensus.model.quick_records import quickly_made
 
 _U8, _U16, _U32 = pa.uint8(), pa.uint16(), pa.uint32()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """What a TLS server said before and, where we finished, just after the handshake."""
@@ -86,6 +88,7 @@ class Tls:
     unfinished_reason: Annotated[str | None, Column("why the handshake was not finished")] = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshHostKey:
     """One host key an SSH server showed."""
@@ -99,6 +102,7 @@ class SshHostKey:
     ] = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ssh:
     """What an SSH server said up to its host key."""
@@ -135,6 +139,7 @@ class Ssh:
     host_keys: Annotated[tuple[SshHostKey, ...] | None, Column("host keys shown")] = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """The answer to one HEAD request for the root of an HTTP server."""
@@ -144,6 +149,7 @@ class Http:
     location: Annotated[str | None, Column("Location header, never followed")] = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grab:
     """One observation of one service of one address.
