@@ -75,9 +75,10 @@ def identify_server(protocol: str, findings: Findings) -> Software | None:
     HTTP: the Server header; SSH: the identification; else the greeting and, where that names nothing, the
     capabilities (IMPLEMENTATION of POP3, caps node of XMPP, vendor capabilities of IRC).
     """
-    return next(
-        (software for text in _evidence(findings) if text and (software := identify(protocol, text))), None
-    )
+    for text in _evidence(findings):
+        if text and (software := identify(protocol, text)):
+            return software
+    return None
 
 
 @lru_cache(maxsize=1_024)

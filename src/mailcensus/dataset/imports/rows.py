@@ -156,6 +156,8 @@ def time_of_text(text: object) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if found.tzinfo is UTC:
+        return found
     try:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except OverflowError:
