@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import uvloop
 
+from known_studies import known_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.population import Exclusions, load_population
 from mailcensus.study import Settings, Study
 from mailcensus.vantages import asking, leases
 from mailcensus.vantages.asking import Stopped, ask_piece
-from mailcensus.vantages.known import Known
 from mailcensus.vantages.leases import LeaseLost, Leases, units_of
 from mailcensus.vantages.messages import Progress, Renewed, Start, Unreachable
 from mailcensus.vantages.mirror import Changes
@@ -57,6 +57,7 @@ def office_of(
     prefixes: Sequence[str] = ("127.82.0.0/25",),
     service: str = "smtp",
     sections: Mapping[str, object] = {},
+    exchanges: Mapping[str, str] = {},
     **collect: object,
 ) -> StudyOffice:
     """One piece, if nobody says otherwise: 128 addresses of one /24, two seconds of discovery."""
@@ -76,7 +77,7 @@ def office_of(
         **sections,
     }
     study = Study(directory, Settings.model_validate(told))
-    population, known = load_population(study), Known.of_study(study)
+    population, known = load_population(study), known_of(study, exchanges)
     return StudyOffice(
         study,
         "r",
@@ -187,6 +188,29 @@ def test_a_system_in_several_networks_is_asked_no_more_often_than_it_may_be(tmp_
     assert len(asked_s) == 2 * 2 * 32
     most = max(sum(began <= at < began + 1.0 for at in asked_s) for began in asked_s)
     assert most <= 20 + 2, "two more, since they are noted late"
+
+
+def test_the_exchanges_of_domains_are_asked_by_name(tmp_path: Path) -> None:
+    names = {HOSTS[0]: "mx.example.org", HOSTS[3]: "mail.example.org"}
+    shown: dict[str, set[bytes]] = {ip: set() for ip in HOSTS}
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = await reader.read(4096)
+        said = {name.encode() for name in names.values() if name.encode() in hello}
+        shown[writer.get_extra_info("sockname")[0]] |= said
+        writer.close()
+
+    async def both() -> None:
+        first = await asyncio.start_server(hear, HOSTS[0], 0)
+        port = first.sockets[0].getsockname()[1]
+        others = await asyncio.start_server(hear, HOSTS[1:], port)
+        told = {"domains": {"list": "domains.csv", "collect": False}}
+        here = office_of(tmp_path, port, service="imaps", sections=told, exchanges=names)
+        async with first, others:
+            await ask(here, "first")
+
+    uvloop.run(both())
+    assert shown == {ip: {names[ip].encode()} if ip in names else set() for ip in HOSTS}
 
 
 class Cut:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from known_studies import known_of
 from mailcensus.population import Population, PrefixSet, load_population
 from mailcensus.population.address import parse_address
 from mailcensus.population.network import network_of
 from mailcensus.population.sources import Databases
 from mailcensus.population.systems import system_of_networks
 from mailcensus.probe.server_names import read_server_names
-from mailcensus.study import Settings, Study, StudyError
-from mailcensus.vantages.known import Known
-from mailcensus.vantages.pieces import check_study, files_of, identity_of, pieces_of, settings_of, write_files
+from mailcensus.study import Settings, Study
+from mailcensus.vantages.pieces import files_of, identity_of, pieces_of, settings_of, write_files
 
 PREFIXES = ("198.18.0.0/20", "10.1.2.128/25", "2001:db8:1::/126")
 
@@ -32,7 +32,7 @@ def study(directory: Path, **sections: object) -> Study:
 
 def population_of_piece(directory: Path, whole: Study, name: str, **exclusions: str) -> Population:
     (piece,) = [piece for piece in pieces_of(load_population(whole), 5, 10) if piece.name == name]
-    files = files_of(piece, Known.of_study(whole), exclusions)
+    files = files_of(piece, known_of(whole), exclusions)
     settings = settings_of(whole, piece, files, 8)
     write_files(directory, files)
     return load_population(Study(directory, settings))
@@ -72,9 +72,10 @@ def test_follow_ups_and_noise_are_asked_of_each_piece_as_the_study_wants_them(tm
     (tmp_path / "names.txt").write_text("".join(f"{ip} {name}\n" for ip, name in names.items()))
     followups = {"server_names": ["file"], "server_names_file": "names.txt"}
     whole = study(tmp_path, followups=followups, noise={"ports": [1337], "sample": 420})
+    known = known_of(whole)
     sampled, named = 0, dict[str, str]()
     for piece in pieces_of(load_population(whole), 5, 420):
-        files = files_of(piece, Known.of_study(whole), {})
+        files = files_of(piece, known, {})
         write_files(tmp_path / piece.name, files)
         settings = settings_of(whole, piece, files, 8)
         sampled += settings.noise.sample
@@ -94,7 +95,7 @@ def test_systems_are_in_one_piece_each_where_they_have_a_limit_and_are_known_the
     politeness = {"as_connections_per_s": 5}
     told = {"prefixes": "prefixes.txt", "as_database": "systems.csv"}
     whole = study(tmp_path, population=told, politeness=politeness)
-    known, population = Known.of_study(whole), load_population(whole)
+    known, population = known_of(whole), load_population(whole)
     pieces = pieces_of(population, 5, 10, known.owners)
     assert sum(piece.everyone.count for piece in pieces) == population.everyone.count
     assert identity_of(pieces) != identity_of(pieces_of(population, 5, 10))
@@ -127,19 +128,6 @@ def test_canaries_rest_as_much_longer_as_there_are_vantages(tmp_path: Path) -> N
     (piece, *_) = pieces_of(load_population(whole), 5, 10)
     canaries = settings_of(whole, piece, [], 8).canaries
     assert (canaries.hosts, canaries.rest_s) == (("198.18.0.1:25",), 40.0)
-
-
-@pytest.mark.parametrize(
-    ("sections", "named"),
-    [
-        ({"domains": {"list": "domains.csv"}}, "domains.list"),
-    ],
-)
-def test_what_several_vantages_cannot_do_is_refused(
-    tmp_path: Path, sections: dict[str, object], named: str
-) -> None:
-    with pytest.raises(StudyError, match=named):
-        check_study(study(tmp_path, **sections))
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x"])

@@ -14,11 +14,11 @@ import typer
 
 from mailcensus.cli.options import Quiet, StudyDirectory
 from mailcensus.cli.progress import Snapshot, StageTalk
+from mailcensus.cli.resolve import run_resolution
 from mailcensus.cli.stages import current_run, open_study
 from mailcensus.cli.talk import say
 from mailcensus.population.shard import MOST_SHARDS
 from mailcensus.study import StudyError
-from mailcensus.vantages.pieces import check_study
 from mailcensus.vantages.places import Place, Tls, check_place
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def collect(
     quiet: Quiet = False,
 ) -> None:
     """Discover, collect, follow up and measure noise by machines that join this one: hand out pieces of the
-    population, gather what they find.
+    population, gather what they find. Domains are resolved here, before.
 
     Prints the address that they join. They may come, go and die at any time; interrupt this and run it again to go
     on. It ends when everybody has been asked; `mailcensus run` does the rest.
@@ -59,14 +59,17 @@ def collect(
     from mailcensus.vantages.collecting import collect_by_vantages, is_collected
 
     study = open_study(directory)
-    check_study(study)
     place, tls = Place.parse(listen, "--listen"), _tls(authority, certificate, key)
     check_place(place, tls)
-    with current_run(study) as run, StageTalk("discover", quiet=quiet) as above:
+    with current_run(study) as run:
         if is_collected(run):
             say(f"collection of run {run.run_id} is done already; next: mailcensus run {directory}")
             return
-        with StageTalk("collect", quiet=quiet, below=above) as below:
+        run_resolution(study, run, quiet=quiet)
+        with (
+            StageTalk("discover", quiet=quiet) as above,
+            StageTalk("collect", quiet=quiet, below=above) as below,
+        ):
             asyncio.run(
                 collect_by_vantages(
                     study,

@@ -8,7 +8,7 @@ it answered. Killed at any moment, discovery goes on from its position and colle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mailcensus.dataset.run import CurrentRun, StageState
 from mailcensus.dataset.seen import hits_of
@@ -31,11 +31,13 @@ async def discover_and_collect(
     on_collection: Callable[[CollectProgress], None],
     *,
     dialer: Dialer | None = None,
+    server_names: Mapping[str, str] | None = None,
 ) -> None:
     """Ask who has not been asked yet, and every service of whoever answers; stages that are done stay as they are.
 
     Args:
         dialer: the door, where others use it at the same time; one of its own where none is given.
+        server_names: as of `collect`.
 
     Raises:
         StudyError: as `discover_in_run` and `collect`; what was recorded is on disk.
@@ -51,7 +53,17 @@ async def discover_and_collect(
 
     try:
         async with open_door(study, run, dialer) as door, asyncio.TaskGroup() as group:
-            group.create_task(collect(study, run, on_collection, dialer=door, way=way, arriving=arriving))
+            group.create_task(
+                collect(
+                    study,
+                    run,
+                    on_collection,
+                    dialer=door,
+                    way=way,
+                    arriving=arriving,
+                    server_names=server_names,
+                )
+            )
             group.create_task(discover(door))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None

@@ -6,7 +6,11 @@ above all others that sets them apart.
 
 from __future__ import annotations
 
+import numpy as np
+
 from mailcensus.population.address import BITS, format_address
+from mailcensus.population.permutation import Indices
+from mailcensus.population.prefixes import PrefixSet
 
 IPV4_NETWORK_LENGTH = 24
 IPV6_NETWORK_LENGTH = 48
@@ -35,3 +39,14 @@ def network_text(network: int) -> str:
     version, value = first_address(network)
     length = IPV4_NETWORK_LENGTH if version == 4 else IPV6_NETWORK_LENGTH
     return f"{format_address(version, value)}/{length}"
+
+
+def networks_in(prefixes: PrefixSet) -> Indices:
+    """The networks that have addresses in a set, ascending."""
+    pairs = (
+        (network_of(version, start), network_of(version, stop - 1) + 1)
+        for version, ranges in ((4, prefixes.ipv4), (6, prefixes.ipv6))
+        for start, stop in ranges.pairs()
+    )
+    arrays = [np.arange(first, stop, dtype=np.uint64) for first, stop in pairs]
+    return np.unique(np.concatenate([np.empty(0, np.uint64), *arrays]))

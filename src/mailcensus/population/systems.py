@@ -9,7 +9,7 @@ import numpy as np
 
 from mailcensus.population.address import format_address
 from mailcensus.population.databases import AddressTable
-from mailcensus.population.network import IPV4_NETWORK_LENGTH, first_address, network_of
+from mailcensus.population.network import IPV4_NETWORK_LENGTH, first_address, networks_in
 from mailcensus.population.permutation import Indices
 from mailcensus.population.prefixes import PrefixSet
 from mailcensus.population.shard import Owners
@@ -71,7 +71,7 @@ def systems_as_owners(table: AddressTable) -> Owners:
 
 def system_ranges(table: AddressTable, prefixes: PrefixSet) -> Iterator[tuple[int, int, int]]:
     """The systems of all networks in a set: first and last network (neighbours of one system joined), AS number."""
-    networks = _networks_in(prefixes)
+    networks = networks_in(prefixes)
     asns = systems_of_networks(table, networks)
     networks, asns = networks[asns > 0], asns[asns > 0]
     is_next = (np.diff(networks) == 1) & (np.diff(asns) == 0)
@@ -79,14 +79,3 @@ def system_ranges(table: AddressTable, prefixes: PrefixSet) -> Iterator[tuple[in
     if len(networks):
         columns = networks[starts], networks[stops], asns[starts]
         yield from zip(*(column.tolist() for column in columns), strict=True)
-
-
-def _networks_in(prefixes: PrefixSet) -> Indices:
-    """The networks that have addresses in a set, ascending."""
-    pairs = (
-        (network_of(version, start), network_of(version, stop - 1) + 1)
-        for version, ranges in ((4, prefixes.ipv4), (6, prefixes.ipv6))
-        for start, stop in ranges.pairs()
-    )
-    arrays = [np.arange(first, stop, dtype=np.uint64) for first, stop in pairs]
-    return np.unique(np.concatenate([np.empty(0, np.uint64), *arrays]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from mailcensus.dataset.exchange_names import exchange_names_of
@@ -32,6 +32,7 @@ async def collect(
     dialer: Dialer | None = None,
     way: Way | None = None,
     arriving: Arriving | None = None,
+    server_names: Mapping[str, str] | None = None,
 ) -> None:
     """Ask what is left to ask; does nothing where the stage is done.
 
@@ -41,6 +42,8 @@ async def collect(
         dialer: the door, where others use it at the same time; one of its own where none is given.
         way: says whether the way out is open.
         arriving: further hits, while discovery goes on; the stage ends when they have.
+        server_names: by address, what its TLS is asked for (SNI); those of the run's mail exchanges where none are
+            given.
 
     Raises:
         StudyError: study.toml names what is not there, the disk is full, this machine is out of sockets.
@@ -59,7 +62,7 @@ async def collect(
     try:
         async with open_door(study, run, dialer) as door:
             grabber = Grabber(settings, run.run_id, door)
-            names = exchange_names_of(run.data, run.run_id) if settings.domains.list is not None else {}
+            names = exchange_names(study, run) if server_names is None else server_names
             collector = Collector(settings, grabber, recorder, progress, on_progress, way, names)
             await collector.collect(left if arriving is None else _both(left, arriving, services, progress))
     except BaseExceptionGroup as errors:
@@ -79,6 +82,11 @@ async def collect(
             hello_profile=settings.collect.hello_profile,
         )
     )
+
+
+def exchange_names(study: Study, run: CurrentRun) -> Mapping[str, str]:
+    """By address, under which name of an exchange it is asked; nothing where the study has no domains."""
+    return {} if study.settings.domains.list is None else exchange_names_of(run.data, run.run_id)
 
 
 async def _both(

@@ -52,7 +52,7 @@ async def collect_by_vantages(
             nothing can be written.
     """
     population = load_population(study)
-    known = Known.of_study(study)
+    known = Known(study, run)
     cut = pieces_of(population, pieces, study.settings.noise.sample, known.owners)
     order = f"{population.order.identity} in {pieces} pieces {identity_of(cut)}"
     now = datetime.now(UTC)

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from mailcensus.discovery.responders import canaries_of
 from mailcensus.population import Population, PrefixSet
 from mailcensus.population.shard import Owners, Shard
-from mailcensus.study import Settings, Study, StudyError
+from mailcensus.study import Settings, Study
 from mailcensus.study.sections import DomainsSection, PopulationSection
 from mailcensus.vantages.known import SERVER_NAMES, SYSTEMS, Known
 from mailcensus.vantages.opt_outs import EXCLUSIONS
@@ -79,19 +79,6 @@ def identity_of(pieces: Iterable[Piece]) -> str:
         digest.update(piece.name.encode())
         digest.update("".join(f" {prefix}" for prefix, _ in piece.everyone.blocks()).encode())
     return digest.hexdigest()
-
-
-def check_study(study: Study) -> None:
-    """Refuse what several vantages cannot do without talking to each other, or cannot do at all.
-
-    Raises:
-        StudyError: the study wants such a thing.
-    """
-    settings, path = study.settings, study.directory / "study.toml"
-    if settings.domains.list is not None:
-        raise StudyError(
-            f"{path}: domains.list: servers of domains are asked by name from one vantage only; use: mailcensus run"
-        )
 
 
 def settings_of(study: Study, piece: Piece, files: Collection[str], most_at_once: int) -> Settings:

@@ -10,6 +10,7 @@ from mailcensus.probe.collector import CollectProgress
 from mailcensus.probe.dialer import Dialer
 from mailcensus.probe.follow_up import FollowupProgress, follow_up, resolver_of, wants_followups
 from mailcensus.study import Study
+from mailcensus.vantages.known import read_exchanges
 from mailcensus.vantages.messages import Progress
 
 
@@ -36,7 +37,14 @@ class Stages:
             StudyError: this machine cannot go on; what was recorded is on disk.
         """
         study = self._study
-        await discover_and_collect(study, run, self._on_discovery, self._on_collection, dialer=door)
+        await discover_and_collect(
+            study,
+            run,
+            self._on_discovery,
+            self._on_collection,
+            dialer=door,
+            server_names=read_exchanges(study.directory),
+        )
         if wants_noise(study):
             await measure_noise(study, run, self._on_noise, dialer=door)
         if wants_followups(study):
