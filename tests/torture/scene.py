@@ -104,6 +104,12 @@ class Scene(StudyAt):
     ledger: Path
     excluded: str
 
+    def struck_when_last_asked(self) -> None:
+        """A fault has come that ended the asking; the command went on for as long as it takes to end under load."""
+        ours = self.ledger.with_suffix(".peer").read_text()
+        ends = (visit.closed_s or visit.opened_s for visit in read_ledger(self.ledger) if visit.peer != ours)
+        self.struck_at_s.append(max(ends, default=0.0))
+
 
 def ended(process: subprocess.Popen[str]) -> str:
     """What a command said until its end."""

@@ -50,7 +50,7 @@ def disk_full(directory: Path, chance: random.Random, *, times: int = 5) -> str:
             resize(disk, _SMALL_KB + step * _STEP_KB + chance.randrange(30))
             process = here.start(verb)
             said = ended(process)
-            here.struck()
+            here.struck_when_last_asked()
             if process.returncode == 0:
                 verb = "collect"
             elif process.returncode == 1 and "disk full" in said and said.count("\n") <= 1:
