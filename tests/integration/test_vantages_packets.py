@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,9 @@ from namespaces.star import BLOCK, Star, star
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-RATE_PER_S, PREFIX_RATE_PER_S = 60, 40
+RATE_PER_S, PREFIX_RATE_PER_S = 16, 16
+PREFIXES = tuple(f"10.77.{number}.0/25" for number in range(4))
+"""A piece each: at half of the rate zmap needs 21 s for it, twice as long as a lease lasts."""
 LATE = 1.15
 """Some packets are sent, or noted, a little late, and then closer together."""
 PATIENCE_S = 120.0
@@ -62,7 +63,7 @@ def listening(here: Star, plan: Plan) -> set[str]:
     """Who answers on the discovery port, asked from where they are."""
     ask = f"""
 import ipaddress, socket
-for ip in ipaddress.ip_network({BLOCK!r}):
+for ip in (ip for prefix in {PREFIXES!r} for ip in ipaddress.ip_network(prefix)):
     with socket.socket() as one:
         if one.connect_ex((str(ip), {plan.discovery_port})) == 0:
             print(ip)
@@ -101,6 +102,7 @@ def test_two_vantages_that_send_packets_keep_the_rate_though_one_stands_still(
             ('services = ["', 'services = ["smtp"] # ["'),
         ),
     )
+    (directory / "prefixes.txt").write_text("".join(f"{prefix}\n" for prefix in PREFIXES))
     tls = tls_options(tmp_path)
     log, capture = tmp_path / "crew.log", tmp_path / "asked.pcap"
     with hosts(here, tmp_path / "hosts", plan):
@@ -120,12 +122,8 @@ def test_two_vantages_that_send_packets_keep_the_rate_though_one_stands_still(
             assert office.wait(PATIENCE_S) == 0, log.read_text()
             assert {member.wait(PATIENCE_S) for member in crew.values()} == {0}, log.read_text()
     asked = syns(capture)
-    by_network = defaultdict(list)
-    for at, _, ip in asked:
-        by_network[ip.rpartition(".")[0]].append(at)
     assert {row["ip"] for row in rows(directory, "hits")} == truth
     assert {row["engine"] for row in rows(directory, "hits")} == {"zmap"}
     assert {row["vantage"] for row in rows(directory, "grabs")} == {"v1", "v2"}
     assert {who for _, who, _ in asked} == {here.address(1), here.address(2)}
     assert most_in_a_second([at for at, _, _ in asked]) <= RATE_PER_S * LATE
-    assert {ip: len(times) for ip, times in by_network.items() if most_in_a_second(times) > RATE_PER_S} == {}
