@@ -72,6 +72,8 @@ class Evidence:
     """One row per key of the dataset, those of other runs included: key, spki_sha256, algorithm, bits, curve."""
     answers: ibis.Table
     """Handshakes and host keys: host, bit, version, cipher_suite, key, certificate, again. See `Shown`."""
+    ssh_versions: ibis.Table
+    """Versions of SSH that were said: version, name."""
     showings: ibis.Table
     """One row per (host, key): host, key, mask (services it was shown on)."""
     shown_keys: ibis.Table
@@ -165,6 +167,7 @@ def gather(dataset: Dataset) -> Evidence:
         hosts=asked.hosts,
         keys=shown.keys,
         answers=shown.answers,
+        ssh_versions=shown.ssh_versions,
         showings=showings,
         shown_keys=shown_keys,
         leaf_names=shown.certificates,

@@ -21,7 +21,11 @@ from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.model import Outcome
 
 _ASKED = ("ip", "service", "attempt")
-_NAMES = ("spki_sha256", "certificate_sha256")
+_NAMES = ("ip", "spki_sha256", "certificate_sha256")
+_TLS = ("cipher_suite", "spki_sha256", "certificate_sha256")
+SSH_VERSIONS = 1 << 16
+"""Numbers of versions from here on are those of SSH, below they are TLS codes: a number is carried along at a tenth of
+the cost of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,11 @@ class Shown:
     certificates: ibis.Table
     """certificate, certificate_sha256, common_name."""
     answers: ibis.Table
-    """One row per handshake or host key: host, bit, version (null: said in another row), cipher_suite, key,
-    certificate, again (a follow-up). A host key shown for two SSH algorithms has two rows: count hosts and
-    keys, not rows."""
+    """One row per handshake or host key: host, bit, version (by number; null: said in another row, or a follow-up),
+    cipher_suite, key, certificate, again (a follow-up). A host key shown for two SSH algorithms has two rows: count
+    hosts and keys, not rows."""
+    ssh_versions: ibis.Table
+    """version, name; those of TLS are named by `wire`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +76,35 @@ def gather_shown(
         later: the run's attempts after the first, held in memory.
         names: of the same dataset.
     """
-    asked = _asked(dataset, run_id)
-    if names.hashes_tell:
-        rows = _placed(_hashed(asked), hosts, services, later)
+    versions = dataset.put("ssh_versions", _versions_of_ssh(of_run(dataset.table("grabs"), run_id)))
+    asked = _asked(dataset, run_id, versions)
+    if names.hashes_tell and not collide(hosts.ip):
+        rows = _placed(_hashed(asked), _hashed(hosts), services, _hashed(later))
         answers = _answers(dataset, rows, _hashed(names.keys), _hashed(names.certificates))
         if not _any_unlisted(answers):
-            return Shown(names.keys, names.certificates, answers)
-    return _whole_names(dataset, asked, hosts, services, later)
+            return Shown(names.keys, names.certificates, answers, versions)
+    keys, certificates, answers = _whole_names(dataset, asked, hosts, services, later)
+    return Shown(keys, certificates, answers, versions)
 
 
-def _asked(dataset: Dataset, run_id: str | None) -> ibis.Table:
+def _versions_of_ssh(grabs: ibis.Table) -> ibis.Table:
+    said = grabs.select(name=ibis.literal("SSH ") + grabs.ssh.protocol_version)
+    different = said.filter(said.name.notnull()).distinct()
+    return different.mutate(version=(SSH_VERSIONS + ibis.row_number().over()).cast("int32"))
+
+
+def _asked(dataset: Dataset, run_id: str | None, ssh_versions: ibis.Table) -> ibis.Table:
     """What a run's attempts and follow-ups showed: ip, service, attempt, version, cipher_suite, spki_sha256,
     certificate_sha256, again."""
     grabs = of_run(dataset.table("grabs"), run_id)
     followups = of_run(dataset.table("followups"), run_id)
-    first = [rows.mutate(again=False) for rows in _answered(grabs)]
-    again = [rows.mutate(again=True) for rows in _answered(followups)]
-    return ibis.union(*first, *again)
-
-
-def _answered(grabs: ibis.Table) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
-    return _tls(grabs), _ssh_keys(grabs), _ssh_versions(grabs)
+    tls = _tls(grabs).select(*_ASKED, *_TLS, version=ibis._.code.cast("int32"))
+    first = (tls, _ssh_keys(grabs), _ssh_said(grabs, ssh_versions))
+    again = (_tls(followups).select(*_ASKED, *_TLS, version=ibis.null("int32")), _ssh_keys(followups))
+    return ibis.union(
+        *(rows.select(*_ASKED, "version", *_TLS, again=ibis.literal(False)) for rows in first),
+        *(rows.select(*_ASKED, "version", *_TLS, again=ibis.literal(True)) for rows in again),
+    )
 
 
 def _tls(grabs: ibis.Table) -> ibis.Table:
@@ -98,7 +112,7 @@ def _tls(grabs: ibis.Table) -> ibis.Table:
     tls = answered.tls
     held = tls.signature_verified.fill_null(True)
     return answered.select(
-        *_ASKED, version=tls.version_name, cipher_suite=tls.cipher_suite,
+        *_ASKED, code=tls.version, cipher_suite=tls.cipher_suite,
         spki_sha256=held.ifelse(tls.spki_sha256, ibis.null("string")),
         certificate_sha256=held.ifelse(tls.leaf_sha256, ibis.null("string")),
     )  # fmt: skip
@@ -110,17 +124,16 @@ def _ssh_keys(grabs: ibis.Table) -> ibis.Table:
     # Unverified with outcome ok: a kind of signature we cannot check. With another outcome it is wrong.
     shown = shown.filter(shown.host_key.verified | (shown.outcome == str(Outcome.OK)))
     rows = shown.select(
-        *_ASKED, version=ibis.null("string"), cipher_suite=ibis.null("uint16"),
+        *_ASKED, version=ibis.null("int32"), cipher_suite=ibis.null("uint16"),
         spki_sha256=shown.host_key.spki_sha256, certificate_sha256=ibis.null("string"),
     )  # fmt: skip
     return rows.filter(rows.spki_sha256.notnull())
 
 
-def _ssh_versions(grabs: ibis.Table) -> ibis.Table:
-    spoken = grabs.filter(grabs.ssh.protocol_version.notnull())
-    return spoken.select(
-        *_ASKED, version=ibis.literal("SSH ") + spoken.ssh.protocol_version,
-        cipher_suite=ibis.null("uint16"), spki_sha256=ibis.null("string"),
+def _ssh_said(grabs: ibis.Table, versions: ibis.Table) -> ibis.Table:
+    said = grabs.select(*_ASKED, name=ibis.literal("SSH ") + grabs.ssh.protocol_version)
+    return said.join(versions, "name").select(
+        *_ASKED, "version", cipher_suite=ibis.null("uint16"), spki_sha256=ibis.null("string"),
         certificate_sha256=ibis.null("string"),
     )  # fmt: skip
 
@@ -140,13 +153,13 @@ def _numbers(rows: ibis.Table, hosts: ibis.Table, services: ibis.Table) -> ibis.
 
 def _whole_names(
     dataset: Dataset, asked: ibis.Table, hosts: ibis.Table, services: ibis.Table, later: ibis.Table
-) -> Shown:
-    """Names compared whole; those that their tables do not hold get numbers too."""
+) -> tuple[ibis.Table, ibis.Table, ibis.Table]:
+    """Keys, certificates and answers by names compared whole; those that their tables do not hold get numbers too."""
     keys = number_keys(dataset.table("keys"), _names(asked, "spki_sha256"))
     certificates = number_certificates(dataset.table("certificates"), _names(asked, "certificate_sha256"))
     keys, certificates = dataset.put("numbered_keys", keys), dataset.put("numbered_leaves", certificates)
     rows = _placed(asked, hosts, services, later)
-    return Shown(keys, certificates, _answers(dataset, rows, keys, certificates))
+    return keys, certificates, _answers(dataset, rows, keys, certificates)
 
 
 def _names(asked: ibis.Table, name: str) -> ibis.Table:

@@ -8,7 +8,9 @@ from typing import Annotated
 import ibis
 
 from mailcensus.analysis.evidence import Evidence
+from mailcensus.analysis.sightings import SSH_VERSIONS
 from mailcensus.model import Column
+from mailcensus.wire.tls.codes import VERSIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +45,19 @@ def versions(evidence: Evidence) -> ibis.Table:
     counts = each.group_by("bit", "version").agg(hosts=each.count(), clustered=each.member.count())
     whole = counts.group_by("bit").agg(known=counts.hosts.sum(), known_clustered=counts.clustered.sum())
     rows = counts.join(whole, "bit").join(evidence.services, "bit")
+    rows = rows.join(_names(evidence, counts.select("version").distinct()), "version").drop("version")
     rows = rows.mutate(alone=rows.hosts - rows.clustered, known_alone=rows.known - rows.known_clustered)
     return rows.mutate(
+        version=rows.name,
         share=rows.hosts / rows.known,
         clustered_share=rows.clustered / rows.known_clustered.nullif(0),
         alone_share=rows.alone / rows.known_alone.nullif(0),
     ).order_by("port", "service", "version")
+
+
+def _names(evidence: Evidence, found: ibis.Table) -> ibis.Table:
+    """Names of versions: version, name."""
+    codes = found.filter(found.version < SSH_VERSIONS).version.to_pyarrow().to_pylist()
+    tls = [{"name": VERSIONS.get(code, f"0x{code:04x}"), "version": code} for code in codes]
+    named = ibis.memtable(tls, schema={"name": "string", "version": "int32"})
+    return ibis.union(named, evidence.ssh_versions.select("name", "version"))
