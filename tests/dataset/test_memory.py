@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,25 +24,39 @@ def test_what_duckdb_has_no_memory_for_lies_beside_the_data_until_it_is_done(
         memory, "SHARE", 30e6 / (0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     )
     dataset = bounded(Dataset(tmp_path))
-    spilled = tmp_path / f".spilled-{os.getpid()}"
     dataset.connection.raw_sql(
         f"CREATE TABLE much AS SELECT sha256(range::VARCHAR) AS name FROM range({ROWS})"
     )
     names = dataset.connection.con.execute("SELECT count(DISTINCT name) FROM much").fetchone()
     assert names == (ROWS,)
+    (spilled,) = tmp_path.glob(f".spilled-{os.getpid()}-*")
     assert sum(file.stat().st_size for file in spilled.iterdir()) > 20_000_000
     dataset.connection.con.close()
     dataset.connection.disconnect()
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_process_that_ends_leaves_nothing_of_a_connection_that_nobody_closed(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys, mailcensus.dataset.memory as memory; from mailcensus.dataset.tables import Dataset; "
+        "memory.SHARE /= 200; dataset = memory.bounded(Dataset(pathlib.Path(sys.argv[1]))); "
+        f"dataset.connection.raw_sql('CREATE TABLE t AS SELECT sha256(range::VARCHAR) FROM range({ROWS})'); "
+        "sys.modules['kept'] = dataset; print(*(one.name for one in dataset.data.iterdir()))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.splitlines()[-1].startswith(".spilled-")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_needs_is_not(tmp_path: Path) -> None:
-    dead, alive = tmp_path / ".spilled-0", tmp_path / ".spilled-1"
+    dead, alive = tmp_path / ".spilled-0-3", tmp_path / ".spilled-1-0"
     for directory in (dead, alive):
         directory.mkdir()
         (directory / "duckdb_temp_storage-0.tmp").write_bytes(b"rows")
     bounded(Dataset(tmp_path))
-    assert [path.name for path in tmp_path.iterdir()] == [".spilled-1"]
+    assert [path.name for path in tmp_path.iterdir()] == [".spilled-1-0"]
 
 
 def test_a_large_table_is_the_same_out_of_a_file_without_a_name(

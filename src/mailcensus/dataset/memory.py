@@ -1,16 +1,19 @@
 """How much of a machine's memory an analysis may take, and where the rest of it goes.
 
 Fifty million grabs are more than a machine holds in memory. DuckDB gets a share and puts what is more into
-`data/.spilled-<process>`, which it removes in the end; large tables that are done lie in files without a name, of which
-the system keeps as much in memory as nobody else wants. Both are beside the data, since /tmp is memory on some systems.
+`data/.spilled-<process>-<number>`, which goes with the process; large tables that are done lie in files without a name,
+of which the system keeps as much in memory as nobody else wants. Both are beside the data, since /tmp is memory on some
+systems.
 """
 
 from __future__ import annotations
 
+import atexit
 import mmap
 import os
 import shutil
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +25,7 @@ SHARE = 0.5
 columns in NumPy and rows on their way."""
 LARGE_BYTES = 64_000_000
 _PREFIX = ".spilled-"
+_NUMBERS = count()
 
 
 def bounded(dataset: Dataset) -> Dataset:
@@ -30,8 +34,9 @@ def bounded(dataset: Dataset) -> Dataset:
     connection = dataset.connection.con
     size, unit = connection.execute("SELECT current_setting('memory_limit')").fetchone()[0].split()
     connection.execute(f"SET memory_limit = '{float(size) * SHARE:.2f} {unit}'")
-    directory = str(dataset.data / f"{_PREFIX}{os.getpid()}").replace("'", "''")
-    connection.execute(f"SET temp_directory = '{directory}'")
+    directory = dataset.data / f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
+    connection.execute("SET temp_directory = '{}'".format(str(directory).replace("'", "''")))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)  # a DuckDB that is not closed leaves it
     return dataset
 
 
@@ -54,5 +59,6 @@ def on_disk_if_large(table: pa.Table, directory: Path) -> pa.Table:
 def _remove_left_behind(data: Path) -> None:
     """What processes that were killed have left."""
     for directory in data.glob(f"{_PREFIX}*"):
-        if not Path("/proc", directory.name.removeprefix(_PREFIX)).exists():
+        process = directory.name.removeprefix(_PREFIX).partition("-")[0]
+        if not Path("/proc", process).exists():
             shutil.rmtree(directory, ignore_errors=True)
