@@ -1,6 +1,7 @@
 """Grabs, certificates and keys on disk."""
 
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import duckdb
@@ -47,6 +48,25 @@ def test_nothing_is_written_before_a_flush_and_everything_after(tmp_path: Path) 
     assert rows(tmp_path, "count(*)", "grabs") == [(4,)]
     assert opened.recorded == 4
     opened.close()
+
+
+def test_nothing_of_a_grab_stays_in_memory_once_it_is_on_disk(tmp_path: Path) -> None:
+    opened = Recorder(tmp_path, flush_rows=200)
+    _record(opened, range(200))
+    tracemalloc.start()
+    try:
+        _record(opened, range(200, 1_200))
+        opened.flush()
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        opened.close()
+    assert kept / 1_000 < 20 < most / 1_000
+
+
+def _record(opened: Recorder, numbers: range) -> None:
+    for number in numbers:
+        opened.add(observation(number, "smtp"))
 
 
 def test_big_certificates_do_not_wait_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
