@@ -179,6 +179,12 @@ def test_failures_of_zgrab2_in_our_words(status: str, error: str, expected: tupl
     assert grab.starttls_offered is None
 
 
+@pytest.mark.parametrize("protocol", [["smtp"], {}, 25, None, "ftp"])
+def test_what_is_no_protocol_of_ours_is_passed_over(protocol: object) -> None:
+    record = {"ip": "192.0.2.1", "data": {"smtp": {"status": "success", "protocol": protocol}}}
+    assert rows_of(READERS[3], json.dumps(record)) == [PassedOver()]
+
+
 def study_in(directory: Path) -> Study:
     return Study(directory, Settings())
 

@@ -25,9 +25,14 @@ def test_whatever_is_json_is_read_as_by_the_standard_library(told: object, ascii
     assert json_of(line) == json.loads(line.decode("utf-8"))
 
 
-@pytest.mark.parametrize("line", [b"NaN", b"[-Infinity]", b'"\\ud800"', b"[" * 900 + b"]" * 900])
+@pytest.mark.parametrize("line", [b"NaN", b"[-Infinity]", b"[" * 900 + b"]" * 900])
 def test_what_only_the_standard_library_takes_is_taken(line: bytes) -> None:
     assert repr(json_of(line)) == repr(json.loads(line))
+
+
+@pytest.mark.parametrize("line", [rb'{"a\ud800": ["\udc00\ud800", 1]}', '{"a\ud800": ["\udc00\ud800", 1]}'])
+def test_halves_of_pairs_that_no_table_can_hold_are_replaced(line: bytes | str) -> None:
+    assert json_of(line) == {"a\ufffd": ["\ufffd\ufffd", 1]}
 
 
 @settings(max_examples=60)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mailcensus.dataset.imports import import_file
+from mailcensus.dataset.imports.pieces import batch_of
+from mailcensus.dataset.imports.zgrab2 import read_zgrab2
 from mailcensus.dataset.tables import Dataset
 from mailcensus.study import Settings, Study
 
@@ -65,3 +73,49 @@ def test_a_real_smtp_record_without_starttls_says_so_only_where_it_asked(importe
     asked = {grab["starttls_offered"] for grab in found}
     assert asked == {None, False}
     assert all((grab["outcome"] == "no_starttls") == (grab["starttls_offered"] is False) for grab in found)
+
+
+ODD = st.sampled_from(
+    (
+        "null",
+        "true",
+        "0",
+        "-1",
+        "65536",
+        "1e300",
+        "1" * 40,
+        '""',
+        '"AAAA"',
+        r'"\ud800"',
+        "[]",
+        '["a", 1]',
+        "[[]]",
+        "{}",
+    )
+).map(json.loads)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every object or list in a value with each of its keys."""
+    for key in range(len(value)) if isinstance(value, list) else value:
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+@pytest.mark.parametrize("kind", ["smtp-ehlo.03", "ssh-ssh", "http-https"])
+def test_odd_values_anywhere_in_a_record_give_rows_that_a_table_can_hold(
+    shared_data: Path, kind: str, data: st.DataObject
+) -> None:
+    records = shared_data / "scan-json" / "zgrab2" / "zgrab2_schemas" / "zgrab2" / "testdata"
+    record = json.loads((records / f"{kind}.json").read_text())
+    for _ in range(data.draw(st.integers(1, 3))):
+        found = list(places(record))
+        within, key = found[data.draw(st.integers(0, len(found) - 1))]
+        within[key] = data.draw(ODD)
+    line = json.dumps(record).encode()
+    assert (
+        batch_of(read_zgrab2(io.BytesIO(line), "run", "here", datetime(2025, 11, 16, tzinfo=UTC))).rows <= 1
+    )

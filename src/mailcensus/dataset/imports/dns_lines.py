@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import IO, Any
 
 from mailcensus.dataset.imports.json_fields import Fields, fields, flag, inner, names, text, whole
-from mailcensus.dataset.imports.rows import Reject, is_address, lines_of, time_of, time_of_text
+from mailcensus.dataset.imports.rows import Reject, is_address, json_of, texts_of, time_of, time_of_text
 from mailcensus.model import AnswerState, DnsAnswer
 
 _MOST_TTL_S = 0x7FFFFFFF
@@ -47,16 +47,19 @@ def read_massdns(stream: IO[bytes], run_id: str, now: datetime) -> Iterator[Line
 
 
 def _lines(stream: IO[bytes], read: Callable[[Fields], list[DnsAnswer]]) -> Iterator[Line]:
-    for number, line in lines_of(stream):
-        if line is None:
-            yield Reject(number, "line too long", "")
-        elif line:
-            shown = line.decode("utf-8", "replace")
-            try:
-                yield read(fields(json.loads(shown)))
-            except (ValueError, RecursionError) as error:
-                is_json = not isinstance(error, json.JSONDecodeError | RecursionError)
-                yield Reject(number, str(error) if is_json else "not JSON", shown)
+    for found in texts_of(stream):
+        if isinstance(found, Reject):
+            yield found
+        elif found[1]:
+            yield _line(*found, read)
+
+
+def _line(number: int, line: str, read: Callable[[Fields], list[DnsAnswer]]) -> Line:
+    try:
+        return read(fields(json_of(line)))
+    except (ValueError, RecursionError) as error:
+        is_json = not isinstance(error, json.JSONDecodeError | RecursionError)
+        return Reject(number, str(error) if is_json else "not JSON", line)
 
 
 def _of_zdns(told: Fields, run_id: str, now: datetime) -> list[DnsAnswer]:

@@ -11,7 +11,6 @@ port; ports of services with STARTTLS, and SSH's, are passed over. A handshake t
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +22,10 @@ from mailcensus.dataset.imports.rows import (
     Reject,
     Row,
     is_address,
-    lines_of,
+    json_of,
     port_of,
+    row_of_csv,
+    texts_of,
     time_of,
     values_of_csv,
 )
@@ -67,16 +68,17 @@ def read_goscanner(stream: IO[bytes], hosts: Path, run_id: str, vantage: str, no
     certificates = Certificates(hosts.with_name("certs.csv"))
     header: list[str] | None = None
     with certificates:
-        for number, line in lines_of(stream):
-            text = None if line is None else line.decode("utf-8", "replace")
-            values = [] if text is None else values_of_csv(text)
+        for found in texts_of(stream):
             if header is None:
-                header = _header(hosts, values)
-            elif text is None or len(values) != len(header):
-                yield Reject(number, f"{len(values)} fields where the header has {len(header)}", text or "")
+                header = _header(hosts, [] if isinstance(found, Reject) else values_of_csv(found[1]))
+            elif isinstance(found, Reject):
+                yield found
             else:
-                row = dict(zip(header, values, strict=True))
-                yield _row(number, text, row, certificates, run_id, vantage, now)
+                row = row_of_csv(*found, header)
+                if isinstance(row, Reject):
+                    yield row
+                else:
+                    yield _row(*found, row, certificates, run_id, vantage, now)
 
 
 def _header(hosts: Path, values: list[str]) -> list[str]:
@@ -169,7 +171,7 @@ def _hex(text: str) -> int | None:
 
 def _whole_numbers(text: str) -> list[int]:
     try:
-        told = json.loads(text or "[]")
+        told = json_of(text or "[]")
     except (ValueError, RecursionError):
         return []
     return [one for one in told if isinstance(one, int)] if isinstance(told, list) else []
@@ -177,7 +179,7 @@ def _whole_numbers(text: str) -> list[int]:
 
 def _error(text: str) -> str | None:
     try:
-        told = json.loads(text or "[]")
+        told = json_of(text or "[]")
     except (ValueError, RecursionError):
         return text[:_MOST_CHARACTERS]
     words = [one for one in told if isinstance(one, str)] if isinstance(told, list) else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from io import BufferedReader
 from typing import IO, cast
@@ -14,8 +13,9 @@ from mailcensus.dataset.imports.rows import (
     Reject,
     Row,
     is_address,
-    lines_of,
+    json_of,
     port_of,
+    texts_of,
     time_of,
 )
 
@@ -27,11 +27,12 @@ def read_masscan(stream: IO[bytes]) -> Iterator[Row]:
     if cast(BufferedReader, stream).peek(64).lstrip().startswith(b"<"):
         yield from read_port_scan_xml(stream)
         return
-    for number, line in lines_of(stream):
-        text = None if line is None else line.decode("utf-8", "replace")
-        if text is None:
-            yield Reject(number, "line too long", "")
-        elif text.startswith("{") and "finished" not in text[:12]:
+    for found in texts_of(stream):
+        if isinstance(found, Reject):
+            yield found
+            continue
+        number, text = found
+        if text.startswith("{") and "finished" not in text[:12]:
             yield from _json(number, text.rstrip(","))
         elif text not in _JSON_FRAME and not text.startswith(("#", "{")):
             yield _listed(number, text)
@@ -50,7 +51,7 @@ def _listed(number: int, text: str) -> Row:
 def _json(number: int, text: str) -> Iterator[Row]:
     """One address on a line, as masscan writes its array; commas before the end and a cut file do no harm so."""
     try:
-        told = json.loads(text)
+        told = json_of(text)
         ip, seconds, ports = told.get("ip"), told.get("timestamp"), told["ports"]
         rows = [(port["port"], port.get("proto"), port.get("status")) for port in ports]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, cast
@@ -71,6 +71,14 @@ def lines_of(stream: IO[bytes]) -> Iterator[tuple[int, bytes | None]]:
         yield number, None if too_long else line.strip()
 
 
+def texts_of(stream: IO[bytes]) -> Iterator[Reject | tuple[int, str]]:
+    """Line numbers with lines as text: bytes that are not UTF-8 are replaced."""
+    for number, line in lines_of(stream):
+        yield (
+            Reject(number, "line too long", "") if line is None else (number, line.decode("utf-8", "replace"))
+        )
+
+
 def objects_of(stream: IO[bytes]) -> Iterator[Reject | tuple[int, bytes, Fields]]:
     """JSON lines: line number, line, and its object, which is empty where the line is JSON and no object."""
     for number, line in lines_of(stream):
@@ -94,11 +102,11 @@ def rows_of_objects(stream: IO[bytes], read: Callable[[int, bytes, Fields], Iter
             yield from read(*found)
 
 
-def json_of(line: bytes) -> Any:
+def json_of(line: bytes | str) -> Any:
     """What a line of JSON says.
 
     orjson reads at twice the speed of the standard library and refuses more: NaN, halves of surrogate pairs, deep
-    nesting. What it refuses is read as before.
+    nesting. What it refuses is read by that library, halves of pairs as U+FFFD: no table could hold them.
 
     Raises:
         ValueError: it is not JSON, or not UTF-8.
@@ -107,7 +115,9 @@ def json_of(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return json.loads(line.decode("utf-8"))
+        said = json.loads(line if isinstance(line, str) else line.decode("utf-8"))
+        written = json.dumps(said, ensure_ascii=False)
+        return json.loads(written.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def values_of_csv(line: str) -> list[str]:
@@ -116,6 +126,14 @@ def values_of_csv(line: str) -> list[str]:
         return next(csv.reader([line]), [])
     except csv.Error:
         return []
+
+
+def row_of_csv(number: int, line: str, header: Sequence[str]) -> Reject | dict[str, str]:
+    """The fields of a line of CSV by the names in its header."""
+    values = values_of_csv(line)
+    if len(values) != len(header):
+        return Reject(number, f"{len(values)} fields where the header has {len(header)}", line)
+    return dict(zip(header, values, strict=True))
 
 
 def is_address(text: object) -> bool:

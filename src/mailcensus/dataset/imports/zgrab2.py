@@ -103,7 +103,7 @@ class GrabReader:
         """
         protocol = module.get("protocol", name)
         outcome = _STATUSES.get(str(module.get("status")))
-        if protocol not in _PROTOCOLS:
+        if not isinstance(protocol, str) or protocol not in _PROTOCOLS:
             return PassedOver()
         if outcome is None:
             return _reject(number, f"{name}: no status that zgrab2 has", line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import IO
 
@@ -12,12 +11,13 @@ from mailcensus.dataset.imports.rows import (
     Reject,
     Row,
     is_address,
-    lines_of,
+    json_of,
     port_of,
+    row_of_csv,
+    texts_of,
     time_of,
     time_of_text,
-    values_of_csv,
-)  # fmt: skip
+)
 
 _TRUE = ("1", 1, True, "true")
 
@@ -25,15 +25,14 @@ _TRUE = ("1", 1, True, "true")
 def read_zmap(stream: IO[bytes]) -> Iterator[Row]:
     """The rows of a zmap file, in any of its three forms; the first line tells which."""
     header: list[str] | None = None
-    for number, line in lines_of(stream):
-        text = None if line is None else line.decode("utf-8", "replace")
-        if text is None:
-            yield Reject(number, "line too long", "")
-        elif not text or text.startswith("#"):
+    for found in texts_of(stream):
+        if isinstance(found, Reject):
+            yield found
             continue
-        elif number == 1 and _is_header(text):
+        number, text = found
+        if number == 1 and _is_header(text):
             header = [_plain(name) for name in text.split(",")]
-        else:
+        elif text and not text.startswith("#"):
             yield _row(number, text, header)
 
 
@@ -48,13 +47,11 @@ def _plain(name: str) -> str:
 
 def _row(number: int, text: str, header: list[str] | None) -> Row:
     if header is not None:
-        values = values_of_csv(text)
-        if len(values) != len(header):
-            return Reject(number, f"{len(values)} fields where the header has {len(header)}", text)
-        return _fields(number, text, dict(zip(header, values, strict=True)))
+        row = row_of_csv(number, text, header)
+        return row if isinstance(row, Reject) else _fields(number, text, row)
     if text.startswith("{"):
         try:
-            told = json.loads(text)
+            told = json_of(text)
         except (ValueError, RecursionError):
             return Reject(number, "not JSON", text)
         return _fields(number, text, {_plain(name): value for name, value in told.items()})
