@@ -29,6 +29,9 @@ from mailcensus.vantages.opt_outs import OptOuts
 from mailcensus.vantages.pieces import identity_of, pieces_of
 from mailcensus.vantages.places import Place, Tls
 
+_BY_PIECES = "by pieces"
+"""As the order of a stage: begun before the first piece was asked, and whole since."""
+
 
 async def collect_by_vantages(
     study: Study,
@@ -63,7 +66,6 @@ async def collect_by_vantages(
             f"{study.data / 'run.json'} to begin a new run"
         )
     run.begin(COLLECT, now)
-    stages = [DISCOVER, COLLECT]
     async with open_door(study, run) as door:
         # Nobody is asked from here. The books say whom the exclusions cover; vantages, whom they stopped.
         door.exclusions.count_in(population.everyone)
@@ -76,11 +78,11 @@ async def collect_by_vantages(
         OptOuts(exclusions, population.everyone),
         known,
         most_at_once,
-        lambda addresses: _note(run, stages, addresses),
+        lambda addresses: _note(run, addresses),
     )
     await office.open()
     _check_undamaged(study, run, office)
-    stages += _begin_beside(study, run, is_first=not office.gathered)
+    beside = begin_beside(study, run, is_first=not office.gathered)
     if office.left:
         await hold_office(office, place, tls, on_open=on_open, on_progress=on_progress)
     await office.close()
@@ -88,26 +90,37 @@ async def collect_by_vantages(
         sorted({name for one in office.gathered.values() for name in one.vantages})
     )
     sampled_from = population.prefixes.count if population.order.is_sample else None
-    for row in _rows(study, run, office, stages, sampled_from):
+    for row in _rows(study, run, office, beside, sampled_from):
         run.finish(replace(row, vantage=vantage))
 
 
-def _begin_beside(study: Study, run: CurrentRun, *, is_first: bool) -> list[str]:
-    """The further stages that vantages do for all pieces, begun.
+def begin_beside(study: Study, run: CurrentRun, *, is_first: bool) -> list[str]:
+    """Begin, or take up, what vantages do besides: follow-ups and noise, as far as the study wants them.
 
-    Where pieces were gathered before the study wanted a stage, or rows of one were damaged since (its position is 0
+    Where pieces were gathered before the study wanted a stage, or rows of one were damaged since (it has lost its order
     then), what is missing is left to `mailcensus run`.
+
+    Args:
+        is_first: no piece is in the dataset yet.
+
+    Returns:
+        The stages.
     """
     wanted = [stage for stage, wants in ((FOLLOW_UP, wants_followups), (NOISE, wants_noise)) if wants(study)]
-    stages = [stage for stage in wanted if is_first or run.stage(stage).position]
+    stages = [
+        stage
+        for stage in wanted
+        if run.stage(stage).order == _BY_PIECES
+        or (is_first and run.stage(stage).state is StageState.NOT_STARTED)
+    ]
     for stage in stages:
-        run.begin(stage, datetime.now(UTC))
+        run.begin(stage, datetime.now(UTC), _BY_PIECES)
     return stages
 
 
-def _note(run: CurrentRun, stages: Sequence[str], addresses: int) -> None:
-    """How many addresses are done with: the position of all stages."""
-    for stage in stages:
+def _note(run: CurrentRun, addresses: int) -> None:
+    """How many addresses are done with: the position of both stages."""
+    for stage in (DISCOVER, COLLECT):
         run.checkpoint(stage, addresses)
 
 
@@ -128,14 +141,14 @@ def _check_undamaged(study: Study, run: CurrentRun, office: StudyOffice) -> None
 
 
 def _rows(
-    study: Study, run: CurrentRun, office: StudyOffice, stages: Sequence[str], sampled_from: int | None
+    study: Study, run: CurrentRun, office: StudyOffice, beside: Sequence[str], sampled_from: int | None
 ) -> Iterator[Run]:
     """The rows of `runs`; discovery and collection last, since with them all is done."""
     settings, came = study.settings, office.gathered.values()
     profile = settings.collect.hello_profile
-    if NOISE in stages:
+    if NOISE in beside:
         yield noise_row(run, settings)
-    if FOLLOW_UP in stages:
+    if FOLLOW_UP in beside:
         again = followup_count(run.data, run.run_id)
         yield stage_row(run, FOLLOW_UP, settings, asked=again, hello_profile=profile)
     hits = {(ip, port) for ip, port, canary in hits_of(run.data, run.run_id) if not canary}

@@ -42,12 +42,12 @@ class StudyOffice:
         opt_outs: OptOuts,
         known: Known,
         most_at_once: int,
-        on_gathered: Callable[[int], None],
+        on_gathering: Callable[[int], None],
     ) -> None:
         """Set up; nothing is read or written yet.
 
         Args:
-            on_gathered: told how many addresses are done with, each time the dataset holds another piece.
+            on_gathering: told how many addresses will be done with, each time before the dataset gets another piece.
         """
         self._study = study
         self._run_id = run_id
@@ -56,7 +56,7 @@ class StudyOffice:
         self._opt_outs = opt_outs
         self._known = known
         self._most_at_once = most_at_once
-        self._on_gathered = on_gathered
+        self._on_gathering = on_gathering
         self._gatherer = Gatherer(study.data)
         self._writing = asyncio.Lock()
         self._errands: dict[str, _Errand] = {}
@@ -70,7 +70,8 @@ class StudyOffice:
         """Take up what an earlier office left."""
         for name in self._pieces:
             if gathered_of(self._directory(name)) is not None:
-                came = self.gathered[name] = await self._gather(name)
+                came = await asyncio.to_thread(self._gatherer.gather, self._directory(name))
+                self.gathered[name] = came
                 self._progress[name] = Progress(addresses=came.asked, addresses_done=came.asked)
 
     @property
@@ -145,8 +146,6 @@ class StudyOffice:
             self._note(piece, progress)
             if is_done:
                 self.gathered[piece] = await self._gather(piece)
-                done = sum(self._size(name) for name in self.gathered)
-                await asyncio.to_thread(self._on_gathered, done)
         except OSError as error:
             words = error.strerror or str(error)
             self.trouble = StageFailed(
@@ -166,6 +165,8 @@ class StudyOffice:
 
     async def _gather(self, piece: str) -> Gathered:
         async with self._writing:
+            done = sum(self._size(name) for name in {*self.gathered, piece})
+            await asyncio.to_thread(self._on_gathering, done)
             return await asyncio.to_thread(self._gatherer.gather, self._directory(piece))
 
     def _note(self, piece: str, progress: Progress) -> None:
