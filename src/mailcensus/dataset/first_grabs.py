@@ -12,9 +12,12 @@ from mailcensus.dataset.rows_on_disk import RowsOnDisk
 from mailcensus.model import Outcome, Stage, TlsMode
 
 _FIRST_GRABS = """
-WITH last AS (
-    SELECT * FROM grabs WHERE run_id = $run_id
-    QUALIFY row_number() OVER (PARTITION BY ip, service ORDER BY attempt DESC) = 1
+WITH later AS (
+    SELECT ip, service, attempt FROM grabs WHERE run_id = $run_id AND attempt > 1
+), last AS (
+    SELECT grabs.* FROM grabs ANTI JOIN later
+    ON grabs.ip = later.ip AND grabs.service = later.service AND grabs.attempt < later.attempt
+    WHERE run_id = $run_id
 ), done AS (
     SELECT ip, service, list(DISTINCT purpose) AS purposes FROM (
         SELECT ip, service, purpose FROM followups WHERE run_id = $run_id
