@@ -211,3 +211,34 @@ def test_a_share_is_of_the_rate_and_of_what_may_be_open_and_can_be_changed_at_an
     again = [at for at, _ in simulation.starts]
     assert_rate_holds(again, 60.0)
     assert again[-1] - again[0] < 0.5 * (starts[-1] - starts[0])
+
+
+@pytest.mark.parametrize("is_set_aside_first", [True, False])
+def test_what_is_set_aside_is_set_aside_of_a_share_too(is_set_aside_first: bool) -> None:
+    chance = random.Random(4)
+    simulation = Simulation(limits(connections_per_s=60, in_flight=400), timer_lag_s=0.002)
+    if is_set_aside_first:
+        simulation.gates.set_aside(10.0)
+        simulation.gates.keep_to_share(0.5)
+    else:
+        simulation.gates.keep_to_share(0.5)
+        simulation.gates.set_aside(10.0)
+    simulation.run([(0.0, chance.randrange(1 << 32), 0.5) for _ in range(200)])
+    assert_rate_holds([at for at, _ in simulation.starts], 20.0)
+
+
+def test_a_smaller_share_is_kept_to_once_what_is_open_and_set_aside_is_no_more() -> None:
+    gates = Politeness(limits(connections_per_s=1e6, in_flight=10), lambda: 0.0)
+    gates.set_aside(0.8e6)
+    gates.keep_to_share(0.5)
+    assert not gates.keeps_to_share, "a packet engine still sends 800,000 a second"
+    gates.set_aside(0.4e6)
+    assert gates.keeps_to_share
+    tickets = [gates.ask(4, address << 8) for address in range(1, 5)]
+    assert all(ticket.admitted for ticket in tickets)
+    gates.set_aside(0.0)
+    gates.keep_to_share(0.2)
+    assert not gates.keeps_to_share, "four are open, and two may be"
+    for ticket in tickets[:2]:
+        gates.leave(ticket)
+    assert gates.keeps_to_share
