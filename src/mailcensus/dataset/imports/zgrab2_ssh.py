@@ -10,7 +10,7 @@ from mailcensus.wire.errors import WireError
 from mailcensus.wire.keys import spki_from_ssh_blob
 from mailcensus.wire.remembered import remembered
 from mailcensus.wire.ssh.host_keys import host_key_record, verify_host_key
-from mailcensus.wire.ssh.kexinit import KexInit
+from mailcensus.wire.ssh.kexinit import Names, hassh_server
 
 
 def ssh_record(result: Fields) -> tuple[Ssh | None, tuple[bytes, ...]]:
@@ -23,14 +23,14 @@ def ssh_record(result: Fields) -> tuple[Ssh | None, tuple[bytes, ...]]:
     if identification is None and not kexinit:
         return None, ()
     host_key, keys = _host_key(fields(result.get("key_exchange")))
-    offered = tuple(names(kexinit.get(theirs)) for theirs in _LISTS)
+    offered = [names(kexinit.get(theirs)) for theirs in _LISTS]
     kex, host_keys, cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = offered
     ssh = Ssh(
         identification=identification,
         protocol_version=text(server.get("version")),
         software=text(server.get("software")),
         kex_used=text(inner(result, "algorithm_selection").get("dh_kex_algorithm")),
-        hassh_server=_hassh(offered),
+        hassh_server=_hassh(kex, cipher_in, mac_in, compression_in),
         host_keys=None if host_key is None else (host_key,),
         kex_algorithms=kex,
         host_key_algorithms=host_keys,
@@ -58,22 +58,10 @@ _LISTS = (
 
 
 @lru_cache(10_000)
-def _hassh(lists: tuple[tuple[str, ...] | None, ...]) -> str | None:
+def _hassh(*lists: Names | None) -> str | None:
     """Servers of one version and configuration offer the same."""
     known = [each for each in lists if each is not None]
-    if len(known) < len(lists):
-        return None
-    kex, host_key, cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = known
-    return KexInit(
-        kex=kex,
-        host_key=host_key,
-        ciphers_client_to_server=cipher_out,
-        ciphers_server_to_client=cipher_in,
-        macs_client_to_server=mac_out,
-        macs_server_to_client=mac_in,
-        compression_client_to_server=compression_out,
-        compression_server_to_client=compression_in,
-    ).hassh_server
+    return hassh_server(*known) if len(known) == len(lists) else None
 
 
 def _host_key(exchange: Fields) -> tuple[SshHostKey | None, tuple[bytes, ...]]:

@@ -32,14 +32,23 @@ class KexInit:
 
     @property
     def hassh_server(self) -> str:
-        """HASSH of a server's KEXINIT, MD5 hex (https://github.com/salesforce/hassh)."""
-        lists = (
+        """`hassh_server` of a server's message."""
+        return hassh_server(
             self.kex,
             self.ciphers_server_to_client,
             self.macs_server_to_client,
             self.compression_server_to_client,
         )
-        return hashlib.md5(";".join(map(",".join, lists)).encode(), usedforsecurity=False).hexdigest()
+
+
+def hassh_server(kex: Names, ciphers: Names, macs: Names, compression: Names) -> str:
+    """HASSH of a server's KEXINIT, MD5 hex (https://github.com/salesforce/hassh).
+
+    Args:
+        kex: its key exchanges; the other lists: for what it sends.
+    """
+    lists = (kex, ciphers, macs, compression)
+    return hashlib.md5(";".join(map(",".join, lists)).encode(), usedforsecurity=False).hexdigest()
 
 
 def read_kexinit(payload: bytes) -> KexInit:
