@@ -43,7 +43,8 @@ class Run:
     asked: Annotated[
         int,
         Column(
-            "addresses asked (discover), grabs made (collect), follow-ups made in its last session (follow_up), "
+            "addresses asked (discover), grabs made (collect), follow-ups made (follow_up; by one machine those of its "
+            "last session), "
             "connections begun (noise), hosts looked up (enrich)"
         ),
     ] = 0
