@@ -15,6 +15,17 @@ from mailcensus.dataset.memory import bounded, on_disk_if_large
 from mailcensus.dataset.tables import Dataset
 
 ROWS = 1_000_000
+UNCLOSED = """
+import ctypes, pathlib, sys
+from mailcensus.dataset import memory
+from mailcensus.dataset.tables import Dataset
+
+memory.SHARE /= 200
+dataset = memory.bounded(Dataset(pathlib.Path(sys.argv[1])))
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(dataset.connection.con))
+dataset.connection.raw_sql(f"CREATE TABLE t AS SELECT sha256(range::VARCHAR) FROM range({sys.argv[2]})")
+print(*(one.name for one in dataset.data.iterdir()))
+"""
 
 
 def test_what_duckdb_has_no_memory_for_lies_beside_the_data_until_it_is_done(
@@ -37,14 +48,8 @@ def test_what_duckdb_has_no_memory_for_lies_beside_the_data_until_it_is_done(
 
 
 def test_a_process_that_ends_leaves_nothing_of_a_connection_that_nobody_closed(tmp_path: Path) -> None:
-    script = (
-        "import pathlib, sys, mailcensus.dataset.memory as memory; from mailcensus.dataset.tables import Dataset; "
-        "memory.SHARE /= 200; dataset = memory.bounded(Dataset(pathlib.Path(sys.argv[1]))); "
-        f"dataset.connection.raw_sql('CREATE TABLE t AS SELECT sha256(range::VARCHAR) FROM range({ROWS})'); "
-        "sys.modules['kept'] = dataset; print(*(one.name for one in dataset.data.iterdir()))"
-    )
     ended = subprocess.run(
-        [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", UNCLOSED, tmp_path, str(ROWS)], capture_output=True, text=True, check=True
     )
     assert ended.stdout.splitlines()[-1].startswith(".spilled-")
     assert list(tmp_path.iterdir()) == []
