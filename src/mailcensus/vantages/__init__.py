@@ -1,8 +1,8 @@
-"""Discovery and collection of one run from several vantages: machines that ask, and one that holds the study.
+"""All that is asked in one run, from several vantages: machines that ask, and one that holds the study.
 
-The machine that holds the study is the office. It cuts the population into pieces of whole /24s and /48s (`pieces`)
-and gives each to one vantage at a time. For the vantage a piece is a study like any other, in a directory of its own,
-with a run that can be taken up where it stopped (`asking`). What it writes there is copied to the office every second
+The machine that holds the study is the office. It cuts the population into pieces of whole /24s and /48s (`pieces`),
+with what is known of their addresses (`known`), and gives each to one vantage at a time. For the vantage a piece is a
+study like any other, in a directory of its own, with a run that can be taken up where it stopped (`asking`, `stages`). What it writes there is copied to the office every second
 (`mirror`), so that when a vantage dies another one takes the piece up as one machine takes up a run after a crash.
 Pieces that are done are put into the dataset (`gathering`).
 
