@@ -48,7 +48,7 @@ def _line(reader: GrabReader, number: int, line: bytes, told: Fields) -> Iterato
     identifier = fields(host.get("host_identifier"))
     ip = host.get("ip") or identifier.get("ipv4") or identifier.get("ipv6")
     services = host.get("services")
-    if not isinstance(ip, str) or not is_address(ip) or not isinstance(services, list):
+    if not is_address(ip) or not isinstance(services, list):
         yield Reject(number, "no ip, or no services", line.decode("utf-8", "replace"))
         return
     for service in services:

@@ -37,7 +37,7 @@ def read_farrell(stream: IO[bytes], run_id: str, vantage: str, now: datetime) ->
 def _line(reader: GrabReader, number: int, line: bytes, told: Fields) -> Iterator[Row]:
     ip = told.get("ip")
     ports = {port: told[name] for name in told if (port := _port(name))}
-    if not isinstance(ip, str) or not is_address(ip) or not ports:
+    if not is_address(ip) or not ports:
         yield Reject(number, "no ip, or no port such as p25", line.decode("utf-8", "replace"))
         return
     for port, record in ports.items():

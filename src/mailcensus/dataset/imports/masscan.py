@@ -64,6 +64,6 @@ def _json(number: int, text: str) -> Iterator[Row]:
 
 def _open(number: int, text: str, ip: object, port: object, seconds: object) -> Row:
     value = port_of(port)
-    if not isinstance(ip, str) or not is_address(ip) or value is None:
+    if not is_address(ip) or value is None:
         return Reject(number, "not an address and a port", text)
     return Open(ip, value, time_of(seconds))

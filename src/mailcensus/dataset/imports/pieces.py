@@ -96,8 +96,10 @@ def batch_of(rows: Iterable[Row]) -> Batch:
             case Observation():
                 grabs.append(row.grab)
                 batch.ok += row.grab.outcome is Outcome.OK
-                certificates.update(dict.fromkeys(row.certificates))
-                keys.update(dict.fromkeys(row.keys))
+                for der in row.certificates:
+                    certificates[der] = None
+                for spki in row.keys:
+                    keys[spki] = None
             case Reject():
                 batch.rejects.append(row)
             case PassedOver() | Open():

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any, cast
+from typing import IO, Any, TypeGuard, cast
 
 import orjson
 
@@ -136,7 +136,7 @@ def row_of_csv(number: int, line: str, header: Sequence[str]) -> Reject | dict[s
     return dict(zip(header, values, strict=True))
 
 
-def is_address(text: object) -> bool:
+def is_address(text: object) -> TypeGuard[str]:
     """Whether it is the text of an address."""
     if not isinstance(text, str):
         return False

@@ -85,7 +85,7 @@ class GrabReader:
     def line(self, number: int, line: bytes, told: Fields) -> Iterator[Row]:
         """The rows of one line."""
         ip, data = told.get("ip"), told.get("data")
-        if not isinstance(ip, str) or not is_address(ip):
+        if not is_address(ip):
             yield _reject(number, "no ip, or it is not an address", line)
             return
         if not isinstance(data, dict):

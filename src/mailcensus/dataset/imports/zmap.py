@@ -60,7 +60,7 @@ def _row(number: int, text: str, header: list[str] | None) -> Row:
 
 def _fields(number: int, text: str, row: Mapping[str, object]) -> Row:
     ip = row.get("saddr")
-    if not isinstance(ip, str) or not is_address(ip):
+    if not is_address(ip):
         return Reject(number, "saddr is not an address", text)
     if row.get("success", 1) not in _TRUE or row.get("classification", "synack") not in (
         "synack",
