@@ -20,7 +20,7 @@ DEPLOY = ROOT / "deploy"
 UNITS = ("mailcensus@.service", "mailcensus-metrics@.service", "mailcensus-vantage@.service")
 MOST_EXPOSED = 2.0
 """Of systemd's 10 for a unit without any hardening."""
-INSTRUCTIONS = {"FROM", "RUN", "COPY", "WORKDIR", "USER", "VOLUME", "ENTRYPOINT", "CMD"}
+INSTRUCTIONS = {"FROM", "RUN", "COPY", "ENV", "WORKDIR", "USER", "VOLUME", "ENTRYPOINT", "CMD"}
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 
