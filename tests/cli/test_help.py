@@ -80,3 +80,11 @@ def test_bad_usage_is_status_2(mailcensus: Any, arguments: list[str]) -> None:
     ended = mailcensus(*arguments)
     assert (ended.status, ended.out) == (2, "")
     assert "Usage: mailcensus" in ended.err
+
+
+def test_nobody_waits_for_the_imports_of_other_verbs() -> None:
+    called = "from mailcensus.cli import main\ntry:\n main(['ports'])\nexcept SystemExit:\n pass"
+    looked = "import sys; print(sorted({'ibis', 'duckdb', 'matplotlib', 'distributed'} & sys.modules.keys()))"
+    command = [sys.executable, "-c", f"{called}\n{looked}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -11,42 +11,108 @@ from typing import Annotated
 import typer
 
 from mailcensus import __version__
-from mailcensus.cli import (
-    analyse,
-    collect,
-    cross,
-    demo,
-    diff,
-    discover,
-    doctor,
-    enrich,
-    export,
-    grab,
-    import_,
-    init,
-    lab,
-    lifetimes,
-    metrics,
-    open_,
-    outreach,
-    outreach_serve,
-    passive,
-    population,
-    ports,
-    preflight,
-    recheck,
-    report,
-    resolve,
-    run,
-    senders,
-    upgrade,
-    vantages,
-)
+from mailcensus.cli.loading import Group, Verb, example
 from mailcensus.cli.talk import LogFormat, TalkHandler, talk_in
-from mailcensus.cli.verbs import Verbs, example
+from mailcensus.cli.verbs import Verbs
+
+
+class _All(Verbs):
+    verbs = (
+        Verb("init", "init:init", ("mailcensus init study --prefixes prefixes.txt",)),
+        Verb("run", "run:run", ("mailcensus run study",)),
+        Verb(
+            "population",
+            "population:population",
+            ("mailcensus population study", "mailcensus population study --list"),
+        ),
+        Verb("preflight", "preflight:preflight_command", ("mailcensus preflight study",)),
+        Verb("doctor", "doctor:doctor", ("mailcensus doctor", "mailcensus doctor study --json")),
+        Verb("resolve", "resolve:resolve", ("mailcensus resolve study",)),
+        Verb("discover", "discover:discover", ("mailcensus discover study",)),
+        Verb("collect", "collect:collect", ("mailcensus collect study",)),
+        Verb("enrich", "enrich:enrich", ("mailcensus enrich study", "mailcensus enrich study --compare")),
+        Verb(
+            "analyse",
+            "analyse:analyse",
+            ("mailcensus analyse study", "mailcensus analyse study --table clusters --json"),
+        ),
+        Verb("report", "report:report", ("mailcensus report study",)),
+        Verb("open", "open_:open_command", ("mailcensus open study", "mailcensus open study --notebook")),
+        Verb("diff", "diff:diff", ("mailcensus diff study-2025 study-2026 --out diff",)),
+        Verb("cross", "cross:cross", ("mailcensus cross ireland estonia --out cross",)),
+        Verb("lifetimes", "lifetimes:lifetimes", ("mailcensus lifetimes study-2024 study-2025 study-2026",)),
+        Verb("recheck", "recheck:recheck", ("mailcensus recheck study --cluster 1",)),
+        Verb("metrics", "metrics:metrics", ("mailcensus metrics study", "mailcensus metrics study --once")),
+        Verb("upgrade", "upgrade:upgrade_command", ("mailcensus upgrade study",)),
+        Verb("grab", "grab:grab", ("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json")),
+        Verb("demo", "demo:demo", ("mailcensus demo",)),
+        Verb("import", "import_:import_", ("mailcensus import study --from zmap results.csv",)),
+        Verb("export", "export:export", ("mailcensus export study --to zgrab2 --out grabs.jsonl",)),
+        Verb(
+            "passive",
+            "passive:passive",
+            ("mailcensus passive study traffic.pcap", "mailcensus passive study zeek-logs/"),
+        ),
+        Verb("ports", "ports:ports", ("mailcensus ports",)),
+    )
+
+
+class _Senders(Group):
+    verbs = (
+        Verb("plan", "senders:plan", ("mailcensus senders plan study", "mailcensus senders plan --list")),
+        Verb("serve", "senders:serve", ("mailcensus senders serve study",)),
+        Verb("report", "senders:report", ("mailcensus senders report study",)),
+    )
+
+
+class _Outreach(Group):
+    verbs = (
+        Verb(
+            "texts",
+            "outreach:texts",
+            ("mailcensus outreach texts study", "mailcensus outreach texts study --only security.txt"),
+        ),
+        Verb(
+            "notices",
+            "outreach:notices",
+            (
+                "mailcensus outreach notices study --contacts contacts.csv",
+                "mailcensus outreach notices study --by domain --language de",
+            ),
+        ),
+        Verb("sent", "outreach:sent", ("mailcensus outreach sent study study/outreach/notices/*/as64500",)),
+        Verb("ledger", "outreach:ledger", ("mailcensus outreach ledger study",)),
+        Verb(
+            "answered",
+            "outreach:answered",
+            ("mailcensus outreach answered study RUN-by-as/as64500 --note 'new keys by Monday'",),
+        ),
+        Verb("serve", "outreach_serve:serve", ("mailcensus outreach serve study",)),
+    )
+
+
+class _Vantages(Group):
+    verbs = (
+        Verb(
+            "collect", "vantages:collect", ("mailcensus vantages collect study", "mailcensus vantages join")
+        ),
+        Verb("join", "vantages:join", ("mailcensus vantages join 127.0.0.1:8786 --name dublin",)),
+    )
+
+
+class _Lab(Group):
+    verbs = (
+        Verb(
+            "serve",
+            "lab:serve",
+            ("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"),
+        ),
+        Verb("truth", "lab:truth", ("mailcensus lab truth --size 40",)),
+    )
+
 
 APP = typer.Typer(
-    cls=Verbs,
+    cls=_All,
     help="A census of the cryptographic keys that mail servers show, and of who shares them with whom.",
     epilog=example("mailcensus demo"),
     add_completion=False,
@@ -56,83 +122,37 @@ APP = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-SENDERS = typer.Typer(
-    help="Badly secured receivers, and what senders do about them: plan, serve, report.", no_args_is_help=True
-)
-OUTREACH = typer.Typer(
-    help="Say who asks, tell operators what concerns them, and let anybody opt out.", no_args_is_help=True
-)
-VANTAGES = typer.Typer(
-    help="Ask one study from several machines: hand out pieces, join.", no_args_is_help=True
-)
-LAB = typer.Typer(help="Serve a population of mail hosts on loopback; print its truth.", no_args_is_help=True)
 
-APP.command(epilog=example("mailcensus init study --prefixes prefixes.txt"))(init.init)
-APP.command(epilog=example("mailcensus run study"))(run.run)
-APP.command(epilog=example("mailcensus population study", "mailcensus population study --list"))(
-    population.population
-)
-APP.command("preflight", epilog=example("mailcensus preflight study"))(preflight.preflight_command)
-APP.command(epilog=example("mailcensus doctor", "mailcensus doctor study --json"))(doctor.doctor)
-APP.command(epilog=example("mailcensus resolve study"))(resolve.resolve)
-APP.command(epilog=example("mailcensus discover study"))(discover.discover)
-APP.command(epilog=example("mailcensus collect study"))(collect.collect)
-APP.command(epilog=example("mailcensus enrich study", "mailcensus enrich study --compare"))(enrich.enrich)
-APP.command(epilog=example("mailcensus analyse study", "mailcensus analyse study --table clusters --json"))(
-    analyse.analyse
-)
-APP.command(epilog=example("mailcensus report study"))(report.report)
-APP.command("open", epilog=example("mailcensus open study", "mailcensus open study --notebook"))(
-    open_.open_command
-)
-APP.command(epilog=example("mailcensus diff study-2025 study-2026 --out diff"))(diff.diff)
-APP.command(epilog=example("mailcensus cross ireland estonia --out cross"))(cross.cross)
-APP.command(epilog=example("mailcensus lifetimes study-2024 study-2025 study-2026"))(lifetimes.lifetimes)
-APP.command(epilog=example("mailcensus recheck study --cluster 1"))(recheck.recheck)
-APP.command(epilog=example("mailcensus metrics study", "mailcensus metrics study --once"))(metrics.metrics)
-APP.command("upgrade", epilog=example("mailcensus upgrade study"))(upgrade.upgrade_command)
-APP.command(epilog=example("mailcensus grab localhost:25", "mailcensus grab '[::1]:993' --json"))(grab.grab)
-APP.command(epilog=example("mailcensus demo"))(demo.demo)
-APP.add_typer(SENDERS, name="senders", epilog=example("mailcensus senders plan --list"))
-SENDERS.command(epilog=example("mailcensus senders plan study", "mailcensus senders plan --list"))(
-    senders.plan
-)
-SENDERS.command(epilog=example("mailcensus senders serve study"))(senders.serve)
-SENDERS.command(epilog=example("mailcensus senders report study"))(senders.report)
-APP.add_typer(OUTREACH, name="outreach", epilog=example("mailcensus outreach texts study"))
-OUTREACH.command(
-    epilog=example("mailcensus outreach texts study", "mailcensus outreach texts study --only security.txt")
-)(outreach.texts)
-OUTREACH.command(
-    epilog=example(
-        "mailcensus outreach notices study --contacts contacts.csv",
-        "mailcensus outreach notices study --by domain --language de",
+def _add(name: str, below: type[Group], about: str, command: str) -> None:
+    APP.add_typer(
+        typer.Typer(cls=below, no_args_is_help=True), name=name, help=about, epilog=example(command)
     )
-)(outreach.notices)
-OUTREACH.command(epilog=example("mailcensus outreach sent study study/outreach/notices/*/as64500"))(
-    outreach.sent
+
+
+_add(
+    "senders",
+    _Senders,
+    "Badly secured receivers, and what senders do about them: plan, serve, report.",
+    "mailcensus senders plan --list",
 )
-OUTREACH.command(epilog=example("mailcensus outreach ledger study"))(outreach.ledger)
-OUTREACH.command(
-    epilog=example("mailcensus outreach answered study RUN-by-as/as64500 --note 'new keys by Monday'")
-)(outreach.answered)
-OUTREACH.command(epilog=example("mailcensus outreach serve study"))(outreach_serve.serve)
-APP.add_typer(VANTAGES, name="vantages", epilog=example("mailcensus vantages collect study"))
-VANTAGES.command(epilog=example("mailcensus vantages collect study", "mailcensus vantages join"))(
-    vantages.collect
+_add(
+    "outreach",
+    _Outreach,
+    "Say who asks, tell operators what concerns them, and let anybody opt out.",
+    "mailcensus outreach texts study",
 )
-VANTAGES.command(epilog=example("mailcensus vantages join 127.0.0.1:8786 --name dublin"))(vantages.join)
-APP.add_typer(LAB, name="lab", epilog=example("mailcensus lab serve --size 40 --study lab-study"))
-LAB.command(epilog=example("mailcensus lab serve --size 40 --study lab-study", "mailcensus run lab-study"))(
-    lab.serve
+_add(
+    "vantages",
+    _Vantages,
+    "Ask one study from several machines: hand out pieces, join.",
+    "mailcensus vantages collect study",
 )
-LAB.command(epilog=example("mailcensus lab truth --size 40"))(lab.truth)
-APP.command("import", epilog=example("mailcensus import study --from zmap results.csv"))(import_.import_)
-APP.command(epilog=example("mailcensus export study --to zgrab2 --out grabs.jsonl"))(export.export)
-APP.command(epilog=example("mailcensus passive study traffic.pcap", "mailcensus passive study zeek-logs/"))(
-    passive.passive
+_add(
+    "lab",
+    _Lab,
+    "Serve a population of mail hosts on loopback; print its truth.",
+    "mailcensus lab serve --size 40 --study lab-study",
 )
-APP.command(epilog=example("mailcensus ports"))(ports.ports)
 
 
 def _print_version(wanted: bool) -> None:

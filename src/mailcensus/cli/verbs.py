@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 import typer
-from typer.core import TyperGroup
 
+from mailcensus.cli.loading import Group
 from mailcensus.cli.talk import complain
 from mailcensus.probe.descriptors import ran_out
 from mailcensus.study import StageFailed, StudyError
@@ -26,8 +26,8 @@ class Exit(IntEnum):
     """By Ctrl-C or SIGTERM; what was recorded is on disk."""
 
 
-class Verbs(TyperGroup):
-    """The commands, and what becomes of their errors."""
+class Verbs(Group):
+    """All commands, and what becomes of their errors."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         """Run the chosen command."""
@@ -46,8 +46,3 @@ class Verbs(TyperGroup):
                 "this machine is out of open files; raise the limit (ulimit -n) and run the same command again"
             )
             raise typer.Exit(Exit.FAILED) from None
-
-
-def example(*commands: str) -> str:
-    """The end of a help text: commands that run."""
-    return "\n".join(["\b", "Example:", *(f"  {command}" for command in commands)])
