@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import networkx
 import pytest
 from playwright.sync_api import Browser, Download, Page
 
-from chromium import only_from_disk
+from chromium import once_drawn, only_from_disk
 from mailcensus.report.cluster import Cluster, Reading, SharedKey, Word
 from mailcensus.report.cluster_groups import Place
 from mailcensus.report.cluster_page import cluster_page
@@ -125,12 +124,6 @@ def keep(page: Page, name: str) -> None:
 def drawn(page: Page, selector: str) -> int:
     count: int = once_drawn(page, f"mailcensusDrawing.$({selector!r}).filter(':visible').length")
     return count
-
-
-def once_drawn(page: Page, expression: str) -> Any:
-    """Its value after the drawing has caught up with a filter, which takes it a frame."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    return page.evaluate(expression)
 
 
 def saved(page: Page, name: str) -> Download:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from chromium import only_from_disk
+from chromium import once_drawn, only_from_disk
 from report.synthetic import Host, empty_study, mixed_hosts, report_of, study_of
 
 pytestmark = pytest.mark.browser
@@ -169,9 +169,9 @@ def test_hosts_are_joined_by_one_line_per_port_pair_and_the_legend_hides_them(
     entry = page.locator("[data-legend=hosts] button").first
     pair = entry.get_attribute("data-pair")
     visible = f"mailcensusDrawing.edges('[pair = {pair}]').filter(':visible').length"
-    assert page.evaluate(visible) > 0
+    assert once_drawn(page, visible) > 0
     entry.click()
-    assert page.evaluate(visible) == 0
+    assert once_drawn(page, visible) == 0
     assert entry.get_attribute("aria-pressed") == "false"
     keep(page, "cluster-hosts")
 

@@ -38,7 +38,9 @@ class World:
         self.listeners = listeners
         self.port = listeners[CANARY].getsockname()[1]
 
-    def study(self, *canaries: str, connections_per_s: float = 1_500.0, **settings: float) -> Study:
+    def study(
+        self, *canaries: str, connections_per_s: float = 1_500.0, timeout_s: float = 0.05, **settings: float
+    ) -> Study:
         quick = {"share": 0.05, "silent_after": 2, "rest_s": 0.001, "retry_s": 0.02} | settings
         told = {
             "study": {"allow_special": True},
@@ -49,7 +51,7 @@ class World:
                 "prefix_connections": 500,
                 "in_flight": 10,
             },
-            "discovery": {"ports": [self.port], "timeout_s": 0.05},
+            "discovery": {"ports": [self.port], "timeout_s": timeout_s},
             "canaries": {"hosts": canaries or (CANARY,), **quick},
         }
         return Study(self.directory, Settings.model_validate(told))
@@ -228,7 +230,8 @@ def test_interrupted_while_blind_it_goes_on_from_what_canaries_vouch_for(
     world: World, dialled: list[tuple[datetime, str]], asked_before: int
 ) -> None:
     """However the blindness falls, no position goes to disk that no canary vouched for."""
-    study = world.study(silent_after=50)  # so that it is ended long before it would pause
+    # It is to be ended long before it would pause, and nobody to be taken for silent on a busy machine.
+    study = world.study(silent_after=50, timeout_s=0.25)
 
     async def ended_while_blind() -> None:
         await until(lambda: len(dialled) > asked_before)

@@ -136,7 +136,7 @@ def scene(
         block: where they are, if 256 addresses are too few.
         study_directory: where the study is to be, if not below `directory`.
     """
-    plan = make_plan(seed=seed, size=hosts, block=block or own_block(0))
+    plan = make_plan(seed=seed, size=hosts, block=block or own_block(3))
     truth = truth_of(plan, Material(plan))
     where = study_directory or directory / "study"
     where.mkdir(exist_ok=True)

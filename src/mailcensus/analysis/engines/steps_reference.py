@@ -59,6 +59,7 @@ STEPS = {
     "ip, network, special": "networks of mail servers' addresses, and whether they are special ones",
     "exchange, ip, dane": "TLSA records compared with the chains that were shown",
     "service, port, members, place": "services one by one and together",
+    "name, version": "names of the TLS versions that were chosen",
 }
 """By the name under which the rows are put, or by their columns where they are a constant of one query."""
 _ALL = "all rows"
