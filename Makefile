@@ -30,7 +30,7 @@ types: .venv/set-up ## types alone
 	PYTHONHASHSEED=0 mypy  # how it joins types depends on the order of its sets
 
 unit: .venv/set-up ## unit tests alone
-	pytest --numprocesses=auto --dist=loadfile -m "not ($(SLOW))"
+	pytest --numprocesses=$$(($$(nproc) + 1)) --dist=loadfile -m "not ($(SLOW))"
 
 integration: .venv/set-up packages ## tests against real servers, a browser, and slow ones
 	pytest --numprocesses=$(SLOW_WORKERS) --dist=loadfile --no-loadscope-reorder --durations=10 -m "$(SLOW)"

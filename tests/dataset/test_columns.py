@@ -73,7 +73,7 @@ def as_read(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 4)  # of six records each
 @given(data=st.data())
 def test_records_come_back_from_parquet_as_they_went_in(name: str, data: st.DataObject) -> None:
     rows = data.draw(st.lists(records(TABLES[name]), max_size=6))
