@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mailcensus.dataset.files import replace_file
+from mailcensus.dataset.names import Names
 from mailcensus.dataset.parts import PartWriter, visible_files
 from mailcensus.dataset.seen import values_of
 from mailcensus.model import TABLES, schema_of
@@ -47,7 +48,7 @@ class Gatherer:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._seen = {table: set(values_of(data / table, column)) for table, column in _NAMES.items()}
+        self._seen = self._names_there()
 
     def gather(self, directory: Path) -> Gathered:
         """Put in a piece, once.
@@ -94,15 +95,20 @@ class Gatherer:
             return
         for table, first in json.loads((directory / _BEGUN).read_bytes()).items():
             PartWriter(self._data, table, TABLES[table]).remove_from(first)
-        self._seen = {table: set(values_of(self._data / table, name)) for table, name in _NAMES.items()}
+        self._seen = self._names_there()
+
+    def _names_there(self) -> dict[str, Names]:
+        return {
+            table: Names(map(bytes.fromhex, values_of(self._data / table, column)))
+            for table, column in _NAMES.items()
+        }
 
     def _new(self, table: str, rows: pa.Table) -> pa.Table:
         column = _NAMES.get(table)
         if column is None:
             return rows
         seen = self._seen[table]
-        is_new = [name not in seen for name in rows[column].to_pylist()]
-        seen.update(rows[column].to_pylist())
+        is_new = [seen.add(bytes.fromhex(name)) for name in rows[column].to_pylist()]
         return rows.filter(pa.array(is_new, pa.bool_()))
 
 
