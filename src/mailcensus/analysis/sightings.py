@@ -21,8 +21,7 @@ from mailcensus.dataset.tables import Dataset, of_run
 from mailcensus.model import Outcome
 
 _ASKED = ("ip", "service", "attempt")
-_NAMES = ("ip", "spki_sha256", "certificate_sha256")
-_TLS = ("cipher_suite", "spki_sha256", "certificate_sha256")
+_HASHED = ("ip", "spki_sha256", "certificate_sha256")
 SSH_VERSIONS = 1 << 16
 """Numbers of versions from here on are those of SSH, below they are TLS codes: a number is carried along at a tenth of
 the cost of a text."""
@@ -37,15 +36,15 @@ class Shown:
     certificates: ibis.Table
     """certificate, certificate_sha256, common_name."""
     answers: ibis.Table
-    """One row per handshake or host key: host, bit, version (by number; null: said in another row, or a follow-up),
-    cipher_suite, key, certificate, again (a follow-up). A host key shown for two SSH algorithms has two rows: count
-    hosts and keys, not rows."""
+    """One row per handshake or host key: host, bit, version (by number; null: said in another row, or of a follow-up
+    by SSH), cipher_suite, key, certificate, again (a follow-up). A host key shown for two SSH algorithms has two rows:
+    count hosts and keys, not rows."""
     ssh_versions: ibis.Table
     """version, name; those of TLS are named by `wire`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NumberedNames:
     """Keys and certificates of a dataset, numbered."""
 
     keys: ibis.Table
@@ -54,12 +53,12 @@ class Names:
     """No two keys, and no two certificates, have the same hash."""
 
 
-def number_names(dataset: Dataset) -> Names:
+def number_names(dataset: Dataset) -> NumberedNames:
     """Numbers for the keys and certificates of a dataset, those of other runs included."""
     keys = dataset.put("numbered_keys", number_keys(dataset.table("keys")))
     certificates = dataset.put("numbered_leaves", number_certificates(dataset.table("certificates")))
     collided = collide(keys.spki_sha256) or collide(certificates.certificate_sha256)
-    return Names(keys, certificates, not collided)
+    return NumberedNames(keys, certificates, not collided)
 
 
 def gather_shown(
@@ -68,7 +67,7 @@ def gather_shown(
     hosts: ibis.Table,
     services: ibis.Table,
     later: ibis.Table,
-    names: Names,
+    names: NumberedNames,
 ) -> Shown:
     """Everything one run saw of keys, numbered.
 
@@ -98,12 +97,10 @@ def _asked(dataset: Dataset, run_id: str | None, ssh_versions: ibis.Table) -> ib
     certificate_sha256, again."""
     grabs = of_run(dataset.table("grabs"), run_id)
     followups = of_run(dataset.table("followups"), run_id)
-    tls = _tls(grabs).select(*_ASKED, *_TLS, version=ibis._.code.cast("int32"))
-    first = (tls, _ssh_keys(grabs), _ssh_said(grabs, ssh_versions))
-    again = (_tls(followups).select(*_ASKED, *_TLS, version=ibis.null("int32")), _ssh_keys(followups))
+    first = (_tls(grabs), _ssh_keys(grabs), _ssh_said(grabs, ssh_versions))
+    again = (_tls(followups), _ssh_keys(followups))
     return ibis.union(
-        *(rows.select(*_ASKED, "version", *_TLS, again=ibis.literal(False)) for rows in first),
-        *(rows.select(*_ASKED, "version", *_TLS, again=ibis.literal(True)) for rows in again),
+        *(rows.mutate(again=False) for rows in first), *(rows.mutate(again=True) for rows in again)
     )
 
 
@@ -112,7 +109,7 @@ def _tls(grabs: ibis.Table) -> ibis.Table:
     tls = answered.tls
     held = tls.signature_verified.fill_null(True)
     return answered.select(
-        *_ASKED, code=tls.version, cipher_suite=tls.cipher_suite,
+        *_ASKED, version=tls.version.cast("int32"), cipher_suite=tls.cipher_suite,
         spki_sha256=held.ifelse(tls.spki_sha256, ibis.null("string")),
         certificate_sha256=held.ifelse(tls.leaf_sha256, ibis.null("string")),
     )  # fmt: skip
@@ -170,7 +167,7 @@ def _hashed(rows: ibis.Table) -> ibis.Table:
     """Hashes in place of names, before rows are joined to anything: long texts are costly to carry."""
     hashes = {
         name: ibis.ifelse(rows[name].notnull(), name_hash(rows[name]), None)  # the hash of null is a number
-        for name in _NAMES
+        for name in _HASHED
         if name in rows.columns
     }
     return rows.mutate(**hashes)
