@@ -29,7 +29,7 @@ class Served:
 
     def visits(self, wanted: Callable[[Visit], bool], count: int) -> list[Visit]:
         """The wanted visits, once there are `count` of them; a visit is noted when its connection ends."""
-        give_up = time.monotonic() + 5
+        give_up = time.monotonic() + 60
         while True:
             visits = [visit for visit in read_ledger(self.ledger_path) if wanted(visit)]
             if len(visits) >= count or time.monotonic() > give_up:

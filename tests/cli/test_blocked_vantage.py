@@ -89,7 +89,7 @@ def run_until_paused(directory: Path, asks: int) -> str:
     """Run without preflight; interrupted once canaries have been asked so often in vain."""
     command = [sys.executable, "-m", "mailcensus", "run", str(directory), "--quiet", "--without-preflight"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while Dataset(directory / "data").table("canaries").count().to_pyarrow().as_py() < asks:
         assert process.poll() is None
         assert time.monotonic() < give_up

@@ -107,7 +107,7 @@ def test_lab_serve_writes_a_study_and_serves_until_told_to_stop(mailcensus: Any,
         ).json
         assert record["bytes_in"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(100) == 0
     assert Study.open(study).settings.study.allow_special
     assert json.loads(ledger.read_text().splitlines()[0])["ip"] == host.ip
     assert mailcensus("lab", "serve", "--study", study).status == 2

@@ -67,7 +67,7 @@ def test_the_module_is_the_command() -> None:
         [sys.executable, "-m", "mailcensus", "--version"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=True,
     )
     assert said.stdout == f"mailcensus {__version__}\n"

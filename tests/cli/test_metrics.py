@@ -204,7 +204,7 @@ def test_it_is_scraped_while_a_lab_study_runs(lab: Plan, tmp_path: Path) -> None
                         seen.append(parsed(answer.read().decode()))
                     time.sleep(0.3)
                 assert running.returncode == 0
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             last = parsed(answer.read().decode())
     assert grabs_of(last) == on_disk(study)
     assert last["mailcensus_stage_state", (("stage", "collect"), ("state", "done"))] == 1

@@ -181,7 +181,7 @@ def test_interrupted_it_says_so_and_the_same_command_goes_on(
     process = subprocess.Popen(
         [sys.executable, "-m", "mailcensus", "collect", str(study)], stderr=subprocess.PIPE, text=True
     )
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while not rows(study, "grabs"):
         assert time.monotonic() < give_up
         assert process.poll() is None
@@ -211,7 +211,7 @@ def test_a_population_that_changed_under_a_run_is_refused_and_put_back_goes_on(
     fast = (study / "study.toml").read_text()
     slow(study)
     process = subprocess.Popen([sys.executable, "-m", "mailcensus", "discover", str(study), "-q"])
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while not (study / "data" / "run.json").exists():
         assert time.monotonic() < give_up
         assert process.poll() is None

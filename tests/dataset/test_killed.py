@@ -41,13 +41,13 @@ def test_kill_9_loses_no_part_and_doubles_no_row(tmp_path: Path) -> None:
         process = collect(tmp_path)
         time.sleep(moments.uniform(0.0, 0.6))
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
         now = recorded(tmp_path)
         assert before <= now
         before = now
     assert 0 < len(before) < 2 * HOSTS, "the kills came in the middle"
     last = collect(tmp_path)
-    output, _ = last.communicate(timeout=60)
+    output, _ = last.communicate(timeout=100)
     assert output == "done\n"
 
     def ask(query: str) -> object:

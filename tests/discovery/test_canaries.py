@@ -99,7 +99,7 @@ def dialled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[datetime, str]]:
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(asyncio.wait_for(scenario, 20))
+        return runner.run(asyncio.wait_for(scenario, 120))
 
 
 async def until(condition: Callable[[], object]) -> None:

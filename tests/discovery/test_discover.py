@@ -124,7 +124,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(asyncio.wait_for(scenario, 30))
+        return runner.run(asyncio.wait_for(scenario, 120))
 
 
 def test_discovery_finds_exactly_who_listens_and_asks_each_once(world: World) -> None:

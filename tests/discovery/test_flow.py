@@ -71,7 +71,7 @@ def run(told: Study, discovery: list[Progress] | None = None) -> CurrentRun:
             told, current, (discovery if discovery is not None else []).append, seen.append
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(asyncio.wait_for(asks, 30))
+            runner.run(asyncio.wait_for(asks, 120))
         return current
 
 

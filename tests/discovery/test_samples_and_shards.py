@@ -51,7 +51,7 @@ def sweep(study: Study) -> tuple[list[str], dict[str, Any]]:
         CurrentRun(study.data, datetime.now(UTC)) as current,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(asyncio.wait_for(discover_in_run(study, current, lambda progress: None), 30))
+        runner.run(asyncio.wait_for(discover_in_run(study, current, lambda progress: None), 120))
     dataset = Dataset(study.data)
     (row,) = dataset.table("runs").to_pyarrow().to_pylist()
     return dataset.table("hits").ip.to_pyarrow().to_pylist(), row

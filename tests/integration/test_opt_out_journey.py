@@ -65,7 +65,7 @@ class Ground:
         place = f"/dev/tcp/{host.ip}/{host.services[0].port}"
         knock = ["ip", "netns", "exec", self.answer, "bash", "-c", f"exec 3<>{place}"]
         subprocess.run(knock, check=True, timeout=20)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 100
         while time.monotonic() < until:
             ledger = read_ledger(self.directory / "asked.jsonl")
             ours = [visit.opened_s for visit in ledger if not visit.peer.startswith(f"{SCANNER}:")]
@@ -150,7 +150,7 @@ def _started(command: list[str], ready: str, complaints: Path) -> Iterator[None]
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(100)
     assert process.returncode == 0, complaints.read_text()
 
 
@@ -171,7 +171,7 @@ def test_after_the_click_no_packet_goes_to_that_address_while_the_scan_goes_on(
     need()
     need_chromium()
     with kind() as database, ground(tmp_path, database) as made, browser_at(made) as page:
-        subprocess.run(made.mailcensus("discover", str(made.study), "--quiet"), check=True, timeout=60)
+        subprocess.run(made.mailcensus("discover", str(made.study), "--quiet"), check=True, timeout=100)
         page.goto(SITE)
         assert "scanner.lab.example" in page.locator("main").inner_text()
         page.get_by_role("link", name="Opt out").first.click()

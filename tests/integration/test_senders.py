@@ -169,7 +169,7 @@ def _serving(study: Study, directory: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(100)
         complaints.close()
 
 

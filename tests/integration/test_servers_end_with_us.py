@@ -14,7 +14,7 @@ from realservers.ports import fresh_network
 pytestmark = pytest.mark.integration
 
 TESTS = Path(__file__).parents[1]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 RUN = """\
 import sys
 from pathlib import Path

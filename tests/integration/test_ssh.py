@@ -27,7 +27,7 @@ pytestmark = pytest.mark.integration
 
 ADDRESS = "127.0.0.1"
 SETTINGS = ExchangeSettings(ehlo_name="scanner.example")
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 KEY_TYPES = [
     # arguments of ssh-keygen, algorithm, bits

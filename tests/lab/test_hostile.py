@@ -49,7 +49,7 @@ def test_every_peer_takes_a_visitor_and_lets_go_of_it(
     kind: type[HostilePeer], run: Callable[..., object]
 ) -> None:
     peer = kind()
-    run(asyncio.wait_for(hear(peer), 10))
+    run(asyncio.wait_for(hear(peer), 60))
     assert peer.visitors == 1
     assert kind.outcomes
     assert kind.service in ("smtp", "imap", "pop3", "ssh")
@@ -148,11 +148,11 @@ def _session(host: str, port: int, implicit: bool) -> str | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if implicit:
-        with smtplib.SMTP_SSL(host, port, context=context, timeout=5) as smtp:
+        with smtplib.SMTP_SSL(host, port, context=context, timeout=60) as smtp:
             assert smtp.ehlo("a.invalid")[0] == 250
             assert isinstance(smtp.sock, ssl.SSLSocket)
             return smtp.sock.version()
-    with smtplib.SMTP(host, port, timeout=5) as smtp:
+    with smtplib.SMTP(host, port, timeout=60) as smtp:
         smtp.starttls(context=context)
         assert smtp.ehlo("a.invalid")[0] == 250
         assert isinstance(smtp.sock, ssl.SSLSocket)

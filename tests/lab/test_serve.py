@@ -47,7 +47,7 @@ def test_without_a_file_the_ledger_keeps_visits_in_memory() -> None:
             while not ledger.visits:
                 await asyncio.sleep(0)
 
-    asyncio.run(asyncio.wait_for(knock(), 10))
+    asyncio.run(asyncio.wait_for(knock(), 60))
     (visit,) = ledger.visits
     assert (visit.ip, visit.service, visit.heard) == (host.ip, host.services[0].name, [])
 

@@ -27,7 +27,7 @@ from mailcensus.model import Outcome
 from mailcensus.study import StudyError
 from served_lab import Served, own_block
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 60.0
 
 
 def context() -> ssl.SSLContext:

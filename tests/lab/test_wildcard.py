@@ -16,11 +16,11 @@ with running(plan, wildcard=True):
     for host in plan.hosts:
         for service in host.services:
             if service.name == "submission":
-                with socket.create_connection((host.ip, service.port), timeout=5) as sock:
+                with socket.create_connection((host.ip, service.port), timeout=60) as sock:
                     assert sock.recv(1024).decode().strip() == service.greeting, host.ip
     empty = next(f"10.99.0.{n}" for n in range(256) if f"10.99.0.{n}" not in {h.ip for h in plan.hosts})
     try:  # the reset may come before connect has returned
-        with socket.create_connection((empty, plan.discovery_port), timeout=5) as sock:
+        with socket.create_connection((empty, plan.discovery_port), timeout=60) as sock:
             raise SystemExit(f"somebody is at {empty}: {sock.recv(100)}")
     except ConnectionResetError:
         print("as planned")

@@ -24,7 +24,7 @@ class Mailbox:
 
     def next(self) -> EmailMessage:
         """The next message, once it is there."""
-        message = message_from_bytes(self._messages.get(timeout=10), policy=default)
+        message = message_from_bytes(self._messages.get(timeout=60), policy=default)
         assert isinstance(message, EmailMessage)
         return message
 

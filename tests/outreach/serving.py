@@ -32,5 +32,5 @@ def served(directory: Path, settings: str) -> Iterator[str]:
             yield url.rstrip("/")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(100)
     assert process.returncode == 0, complaints.read_text()

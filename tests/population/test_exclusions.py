@@ -145,7 +145,7 @@ class Lookups:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Seconds pass on the clock, and as much real time as the thread needs."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline
             self.now += 1

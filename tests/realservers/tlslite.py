@@ -17,7 +17,7 @@ from tlslite.errors import BaseTLSException  # type: ignore[import-untyped]
 
 from realservers.credentials import Credential
 
-_TIMEOUT_S = 10
+_TIMEOUT_S = 60
 
 
 @contextmanager

@@ -79,4 +79,4 @@ def serving(planned: Experiment, *, kill: bool = False) -> Iterator[subprocess.P
         yield process
     finally:
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)

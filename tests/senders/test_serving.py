@@ -75,7 +75,7 @@ def starttls(planned: Experiment, condition: str) -> str | None:
     """Delivers behind TLS; gives the version, None where it failed."""
     post = planned.plan.post_of(condition)
     try:
-        with smtplib.SMTP(post.ip, post.port, timeout=10, local_hostname="mx.one.test") as client:
+        with smtplib.SMTP(post.ip, post.port, timeout=60, local_hostname="mx.one.test") as client:
             client.starttls(context=weak_context())
             assert isinstance(client.sock, ssl.SSLSocket)
             version = client.sock.version()
@@ -98,7 +98,7 @@ def _mail_report(planned: Experiment) -> None:
     message.set_content("A report.")
     message.add_attachment(gzip.compress(_report(planned)), maintype="application", subtype="tlsrpt+gzip")
     post = planned.plan.post_of("mailbox")
-    with smtplib.SMTP(post.ip, post.port, timeout=10) as client:
+    with smtplib.SMTP(post.ip, post.port, timeout=60) as client:
         client.send_message(message)
 
 
@@ -204,7 +204,7 @@ def test_a_crash_during_a_message_is_recorded_and_the_experiment_goes_on(tmp_pat
     planned = experiment(tmp_path / "study", "valid", "key_changed")
     post = planned.plan.post_of("valid")
     with serving(planned, kill=True):
-        client = smtplib.SMTP(post.ip, post.port, timeout=10, local_hostname="mx.one.test")
+        client = smtplib.SMTP(post.ip, post.port, timeout=60, local_hostname="mx.one.test")
         client.ehlo()
         client.mail("a@one.test")
         client.rcpt(planned.recipient("valid"))
