@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,12 @@ import uvloop
 
 from mailcensus.dataset.run import CurrentRun, StageState
 from mailcensus.dataset.tables import Dataset
+from mailcensus.discovery.connect import connect_once
 from mailcensus.discovery.flow import discover_and_collect
 from mailcensus.discovery.stage import Progress
+from mailcensus.population import load_population
 from mailcensus.probe.collector import CollectProgress
+from mailcensus.probe.dialer import Dialer
 from mailcensus.study import Settings, Study, StudyError
 
 pytestmark = pytest.mark.slow
@@ -64,12 +67,9 @@ def rows(told: Study, table: str) -> list[dict[str, Any]]:
     return found
 
 
-def run(told: Study, discovery: list[Progress] | None = None) -> CurrentRun:
-    seen: list[CollectProgress] = []
+def run(told: Study, on_collection: Callable[[CollectProgress], None] = lambda progress: None) -> CurrentRun:
     with CurrentRun(told.data, datetime.now(UTC)) as current:
-        asks = discover_and_collect(
-            told, current, (discovery if discovery is not None else []).append, seen.append
-        )
+        asks = discover_and_collect(told, current, lambda progress: None, on_collection)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(asyncio.wait_for(asks, 120))
         return current
@@ -81,8 +81,22 @@ def test_a_hit_is_collected_while_discovery_goes_on_and_both_keep_the_rate(
     monkeypatch.setattr("mailcensus.discovery.stage._PROGRESS_S", 0.02)
     monkeypatch.setattr("mailcensus.discovery.stage._CHECKPOINT_S", 0.1)
     told = study(tmp_path, listeners)
+    *_, last = load_population(told).addresses()
+    collected = 0
+
+    async def last_of_all(dialer: Dialer, ip: str, *arguments: Any) -> Any:
+        """Discovery is not over before half of the hosts are collected."""
+        while ip == last and collected <= len(HOSTS) / 2:
+            await asyncio.sleep(0.01)
+        return await connect_once(dialer, ip, *arguments)
+
+    def count(progress: CollectProgress) -> None:
+        nonlocal collected
+        collected = progress.hosts_done
+
+    monkeypatch.setattr("mailcensus.discovery.connect.connect_once", last_of_all)
     began = datetime.now(UTC)
-    current = run(told)
+    current = run(told, count)
     seen = {row["ip"]: row["seen_at"] for row in rows(told, "hits")}
     grabs = {row["ip"]: row["started_at"] for row in rows(told, "grabs")}
     assert sorted(seen) == sorted(grabs) == sorted(HOSTS)
