@@ -18,6 +18,8 @@ class Simulation:
 
     limits: PolitenessSection
     timer_lag_s: float = 0.0
+    begin_lag_s: float = 0.0
+    """Up to how long after its turn a connection begins, in fits of all lengths; as on a machine that is busy."""
     as_of: AsOf | None = None
     now: float = 1000.0
     starts: list[tuple[float, int]] = field(default_factory=list)
@@ -29,19 +31,23 @@ class Simulation:
     def __post_init__(self) -> None:
         self.gates = Politeness(self.limits, lambda: self.now, self.as_of)
         self._ends: list[tuple[float, int, Ticket, int]] = []
+        self._begins: list[tuple[float, int, Ticket, int, float]] = []
         self._count = 0
+        self._stalls = random.Random(5)
+        self._stalled_until = 0.0
 
     def run(self, requests: list[tuple[float, int, float]], give_up_share: float = 0.0) -> None:
         """Requests are (at, IPv4 address, seconds it stays open), ascending; runs until all had their turn."""
         coming = deque(requests)
         waiting: list[Ticket] = []
         chance = random.Random(1)
-        while coming or self._ends or self.gates.waiting:
+        while coming or self._ends or self._begins or self.gates.waiting:
             wake_at = self.gates.next_at()
             times = [
                 coming[0][0] + 1000.0 if coming else math.inf,
                 self._ends[0][0] if self._ends else math.inf,
                 wake_at + self.timer_lag_s if wake_at is not None else math.inf,
+                self._begins[0][0] if self._begins else math.inf,
             ]
             assert min(times) < math.inf, "somebody waits for ever"
             self.now = max(self.now, min(times))
@@ -50,24 +56,35 @@ class Simulation:
                 _, address, lasts_s = coming.popleft()
                 ticket = self.gates.ask(4, address)
                 if ticket.admitted:
-                    self._start(ticket, address, lasts_s)
+                    self._begin(ticket, address, lasts_s)
                 else:
-                    ticket.on_turn = lambda t=ticket, a=address, s=lasts_s: self._start(t, a, s)
+                    ticket.on_turn = lambda t=ticket, a=address, s=lasts_s: self._turn_came(t, a, s)
                     waiting.append(ticket)
             elif which == 1:
                 _, _, ticket, address = heapq.heappop(self._ends)
                 self._count_open(address, -1)
                 self.gates.leave(ticket)
-            else:
+            elif which == 2:
                 self.wakes += 1
                 self.gates.advance()
+            else:
+                _, _, ticket, address, lasts_s = heapq.heappop(self._begins)
+                self._begin(ticket, address, lasts_s)
             if waiting and chance.random() < give_up_share:
                 gone = waiting.pop(chance.randrange(len(waiting)))
                 if not gone.admitted:
                     self.gates.leave(gone)
 
-    def _start(self, ticket: Ticket, address: int, lasts_s: float) -> None:
+    def _turn_came(self, ticket: Ticket, address: int, lasts_s: float) -> None:
+        if self.begin_lag_s and self.now >= self._stalled_until:
+            self._stalled_until = self.now + self.begin_lag_s * self._stalls.random() ** 4
+        self._count += 1
+        begins_at = max(self.now, self._stalled_until)
+        heapq.heappush(self._begins, (begins_at, self._count, ticket, address, lasts_s))
+
+    def _begin(self, ticket: Ticket, address: int, lasts_s: float) -> None:
         assert ticket.admitted
+        self.gates.begin(ticket)
         self.starts.append((self.now, address))
         self._count_open(address, +1)
         self._count += 1

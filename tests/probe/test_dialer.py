@@ -184,11 +184,11 @@ def test_rates_hold_on_a_real_clock(run: Run) -> None:
         began = loop.time()
 
         async def visit(number: int) -> None:
-            async with door.admit(f"127.0.{number}.1"):
-                pass
+            async with door.admit(f"127.0.{number}.1") as turn:
+                turn.lend()
 
         await asyncio.gather(*[visit(number) for number in range(61)])
-        assert 0.28 <= loop.time() - began <= 1.0
+        assert loop.time() - began >= 0.28
 
     run(scenario())
 

@@ -18,6 +18,13 @@ def limits(**values: float | None) -> PolitenessSection:
     return PolitenessSection.model_validate(values)
 
 
+def come_and_go(gates: Politeness, address: int) -> None:
+    ticket = gates.ask(4, address)
+    assert ticket.admitted
+    gates.begin(ticket)
+    gates.leave(ticket)
+
+
 REQUESTS = st.lists(
     st.tuples(st.floats(0, 5), st.integers(0, 3), st.integers(0, 3), st.floats(0.001, 3)), max_size=60
 ).map(lambda rows: sorted((at, network << 8 | host, lasts) for at, network, host, lasts in rows))
@@ -32,6 +39,7 @@ REQUESTS = st.lists(
     st.integers(1, 4),
     st.integers(1, 8),
     st.sampled_from([0.0, 0.003, 0.5]),
+    st.sampled_from([0.0, 0.02, 1.5]),
     st.sampled_from([0.0, 0.2]),
 )
 def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
@@ -42,6 +50,7 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
     network_open: int,
     in_flight: int,
     timer_lag_s: float,
+    begin_lag_s: float,
     give_up_share: float,
 ) -> None:
     simulation = Simulation(
@@ -53,6 +62,7 @@ def test_no_limit_is_ever_exceeded_and_all_have_their_turn(
             in_flight=in_flight,
         ),
         timer_lag_s,
+        begin_lag_s,
         as_of=lambda network: network % 3 or None,
     )
     simulation.run(requests, give_up_share)
@@ -71,6 +81,35 @@ def test_the_default_rate_is_held_and_reached_over_two_minutes() -> None:
     assert_rate_holds(starts, 147.0)
     assert len(starts) == len(requests)
     assert (starts[-1] - starts[0]) == pytest.approx(120 * (1 + CATCH_UP_S), rel=0.002)
+
+
+@pytest.mark.parametrize(
+    ("rate", "begin_lag_s", "reached"),
+    [(147.0, 0.02, 0.7), (300.0, 0.05, 0.4), (300.0, 0.003, 0.95), (5000.0, 0.02, 0.6), (20.0, 5.0, 0.1)],
+)
+def test_the_rate_is_of_what_begins_however_late_a_busy_machine_begins_it(
+    rate: float, begin_lag_s: float, reached: float
+) -> None:
+    chance = random.Random(2)
+    requests = [(0.0, chance.randrange(1 << 32), 0.02) for _ in range(round(rate * 5))]
+    simulation = Simulation(limits(connections_per_s=rate), timer_lag_s=0.002, begin_lag_s=begin_lag_s)
+    simulation.run(requests)
+    simulation.check()
+    starts = [at for at, _ in simulation.starts]
+    assert len(starts) == len(requests)
+    assert len(starts) / (starts[-1] - starts[0]) > reached * rate
+
+
+def test_a_turn_that_is_not_used_keeps_nobody_waiting() -> None:
+    now = 0.0
+    gates = Politeness(limits(connections_per_s=1), lambda: now)
+    unused, next_in_line = gates.ask(4, 0x0A000001), gates.ask(4, 0x0B000001)
+    assert unused.admitted
+    assert not next_in_line.admitted
+    gates.leave(unused)
+    now = 1.005
+    gates.advance()
+    assert next_in_line.admitted
 
 
 def test_a_network_that_many_wait_for_holds_up_nobody_else() -> None:
@@ -129,7 +168,9 @@ def test_a_system_has_a_rate_of_its_own_and_holds_up_nobody_else() -> None:
     assert_rate_holds([at for at, address in simulation.starts if address >> 24 == 0x0A], 10)
     late = [at - 1000.0 for at, address in simulation.starts if address >> 24 == 0x0B]
     assert late == pytest.approx([at for at, _, _ in others], abs=0.002)
-    assert max(at for at, _ in simulation.starts) - 1000.0 == pytest.approx(99 * 0.1005, abs=0.02)
+    assert max(at for at, _ in simulation.starts) - 1000.0 == pytest.approx(
+        99 * 0.1 * (1 + CATCH_UP_S), abs=0.02
+    )
 
 
 def test_a_system_is_remembered_as_long_as_its_networks_are_and_then_forgotten() -> None:
@@ -139,11 +180,11 @@ def test_a_system_is_remembered_as_long_as_its_networks_are_and_then_forgotten()
         lambda: now,
         lambda network: 64500,
     )
-    gates.leave(gates.ask(4, 0x0A000001))
+    come_and_go(gates, 0x0A000001)
     now = 1.0  # the system's own time has long passed, not that of the network
-    gates.leave(gates.ask(4, 0x0B000001))
+    come_and_go(gates, 0x0B000001)
     now = 1.9
-    gates.leave(gates.ask(4, 0x0C000001))
+    come_and_go(gates, 0x0C000001)
     now = 2.3
     assert gates.ask(4, 0x0A000002).admitted
     assert not gates.ask(4, 0x0D000002).admitted, "the same gate, by the old network and by a new one"
@@ -154,7 +195,7 @@ def test_a_system_whose_networks_are_forgotten_is_forgotten() -> None:
     gates = Politeness(limits(as_connections_per_s=5), lambda: now, lambda network: network >> 16)
     for number in range(100):
         now = number * 1.0
-        gates.leave(gates.ask(4, number << 24))
+        come_and_go(gates, number << 24)
     assert gates.remembered <= 4
 
 
@@ -167,7 +208,7 @@ def test_without_an_as_database_or_for_unknown_systems_there_is_no_gate() -> Non
 def test_a_newcomer_does_not_overtake_those_who_wait() -> None:
     now = 0.0
     gates = Politeness(limits(connections_per_s=1), lambda: now)
-    gates.ask(4, 0x0A000001)
+    come_and_go(gates, 0x0A000001)
     waiting = gates.ask(4, 0x0B000001)
     now = 100.0
     assert not gates.ask(4, 0x0C000001).admitted
@@ -177,9 +218,10 @@ def test_a_newcomer_does_not_overtake_those_who_wait() -> None:
 def test_a_network_is_not_forgotten_while_one_of_its_connections_is_open() -> None:
     now = 0.0
     gates = Politeness(limits(connections_per_s=1e6, prefix_connections=2), lambda: now)
-    gates.ask(4, 1)
+    gates.begin(gates.ask(4, 1))
     now = 1.0
     short = gates.ask(4, 2)
+    gates.begin(short)
     now = 10.0
     gates.leave(short)
     assert gates.ask(4, 3).admitted

@@ -205,8 +205,7 @@ class Turn:
         loop, deadlines = dialer._loop, dialer.deadlines
         deadline = _ConnectDeadline(loop.time() + timeout_s)
         deadlines.add(deadline)
-        if dialer.ledger is not None:
-            dialer.ledger.count(*self._reached, dialer._politeness.open)
+        self._begin()
         began = time.perf_counter()
         try:
             transport, arrival = await loop.create_connection(
@@ -236,6 +235,15 @@ class Turn:
         self._spent = True
         dialer = self._dialer
         dialer._refuse_excluded(self._ip, *self._reached)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Tell gates and books that the connection begins now."""
+        assert self._ticket is not None
+        dialer = self._dialer
+        dialer._politeness.begin(self._ticket)
+        if dialer._politeness.waiting:
+            dialer._set_timer()
         if dialer.ledger is not None:
             dialer.ledger.count(*self._reached, dialer._politeness.open)
 

@@ -17,6 +17,11 @@ Rates: a gate lets starts through `spacing_s` apart, and allows itself to be `CA
 late (the generic cell rate algorithm, ITU-T I.371, as a virtual schedule). The spacing is stretched so much that
 even so no window of a second or more holds more starts than the rate allows:
     starts in [t, t + T) <= ceil((T + CATCH_UP_S) / spacing_s) <= ceil(rate * T)  for T >= 1 s.
+
+A turn and the start it is for are two moments: whoever has the turn runs some time later, on a busy machine many
+milliseconds. So turns are `spacing_s` apart, and so are starts (`begin`) from where they really were, with every turn
+that is out in between. Starts that are late may come at one moment: those after them wait so much longer, and no
+window of a second holds more for it, since no more than a second's worth of turns are out at a time.
 """
 
 from __future__ import annotations
@@ -47,21 +52,25 @@ class Limit:
 
     spacing_s: float
     open: int
+    coming: int
+    """Turns that may be out without having begun: a second's worth, since all may begin at one moment."""
 
     @classmethod
     def of(cls, connections_per_s: float, open_connections: int) -> Limit:
         """The limit of a rate and a number of open connections."""
-        return cls((1.0 + CATCH_UP_S) / connections_per_s, open_connections)
+        spacing_s = (1.0 + CATCH_UP_S) / connections_per_s
+        return cls(spacing_s, open_connections, math.ceil(connections_per_s))
 
 
-_ONE_AT_A_TIME = Limit(spacing_s=0.0, open=1)
+_ONE_AT_A_TIME = Limit(spacing_s=0.0, open=1, coming=1)
 
 
 class Gate:
     """One limit with its present state."""
 
     __slots__ = (
-        "home", "key", "limit", "networks", "offered", "open", "parent", "queue", "ready_at", "remind_at",
+        "begins_at", "coming", "home", "key", "limit", "networks", "offered", "open", "parent", "queue", "remind_at",
+        "turn_at",
     )  # fmt: skip
 
     def __init__(self, limit: Limit, parent: Gate | None, home: dict[int, Gate], key: int) -> None:
@@ -70,13 +79,29 @@ class Gate:
         self.home = home
         self.key = key
         self.open = 0
+        self.coming = 0
+        """Turns that are out and have not begun; they are open too."""
         self.networks = 0
         """Networks right below it that are kept in mind."""
-        self.ready_at = -math.inf
+        self.turn_at = -math.inf
+        """When the next turn may be given, by when the last ones were."""
+        self.begins_at = -math.inf
+        """When the next connection may begin, by when the last ones did."""
         self.queue: deque[Gate | Ticket] | None = None
         self.offered = False
         """Stands in the parent's queue."""
         self.remind_at = math.inf
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no turn may be given before one that is out ends, or begins."""
+        return self.open >= self.limit.open or self.coming >= self.limit.coming
+
+    @property
+    def ready_at(self) -> float:
+        """When the next turn may be given, unless it is full."""
+        begun = self.begins_at + self.coming * self.limit.spacing_s
+        return begun if begun > self.turn_at else self.turn_at
 
     def enqueue(self, entry: Gate | Ticket) -> None:
         if self.queue is None:  # most addresses never need one
@@ -87,13 +112,14 @@ class Gate:
 class Ticket:
     """One connection's place, from asking until it leaves."""
 
-    __slots__ = ("admitted", "gate", "gone", "on_turn")
+    __slots__ = ("admitted", "begun", "gate", "gone", "on_turn")
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.on_turn: Callable[[], None] | None = None
         """Called when the turn has come after a wait; it must not call back into the gates."""
         self.admitted = False
+        self.begun = False
         self.gone = False
 
 
@@ -181,7 +207,8 @@ class Politeness:
             value: the address as a number.
 
         Returns:
-            A ticket; where it is not yet `admitted`, its `on_turn` will be called. Hand it to `leave` in the end.
+            A ticket; where it is not yet `admitted`, its `on_turn` will be called. Call `begin` in the moment in which
+            the connection is begun, and `leave` in the end.
         """
         now = self._clock()
         self._remind_due(now)
@@ -196,6 +223,19 @@ class Politeness:
             self._pump(now)
         return ticket
 
+    def begin(self, ticket: Ticket) -> None:
+        """The connection of an admitted ticket begins now; until then the turns behind it wait."""
+        ticket.begun = True
+        now = self._clock()
+        way = _way(ticket.gate)
+        for gate in way:
+            gate.coming -= 1
+            gate.begins_at = _next(gate.begins_at, now, gate.limit)
+        if self.waiting:
+            for gate in way:
+                self._offer(gate, now)
+            self._pump(now)
+
     def leave(self, ticket: Ticket) -> None:
         """Give a place back: the connection has ended, or whoever waited waits no longer. Once is enough."""
         if ticket.gone:
@@ -207,6 +247,7 @@ class Politeness:
             way = _way(ticket.gate)
             for gate in way:
                 gate.open -= 1
+                gate.coming -= not ticket.begun
             for gate in way:
                 self._settle(gate, now)
         else:
@@ -220,7 +261,7 @@ class Politeness:
         self._pump(now)
 
     def next_at(self) -> float | None:
-        """When `advance` should next be called, on the clock's scale; None while only `leave` can change things."""
+        """When `advance` should next be called, on the clock's scale; None while only `begin` or `leave` can help."""
         if not self.waiting:
             return None
         while self._reminders and self._reminders[0][2].remind_at != self._reminders[0][0]:
@@ -253,7 +294,7 @@ class Politeness:
     def _free_all_the_way(self, leaf: Gate, now: float) -> bool:
         gate: Gate | None = leaf
         while gate is not None:
-            if gate.queue or gate.open >= gate.limit.open or now < gate.ready_at:
+            if gate.queue or gate.is_full or now < gate.ready_at:
                 return False
             gate = gate.parent
         return True
@@ -263,13 +304,13 @@ class Politeness:
         gate: Gate | None = ticket.gate
         while gate is not None:
             gate.open += 1
-            earliest = now - CATCH_UP_S
-            gate.ready_at = (gate.ready_at if gate.ready_at > earliest else earliest) + gate.limit.spacing_s
+            gate.coming += 1
+            gate.turn_at = _next(gate.turn_at, now, gate.limit)
             gate = gate.parent
 
     def _offer(self, gate: Gate, now: float) -> None:
         """Queue a gate at its parent, and so on upwards, where somebody waits in it and may pass it."""
-        while gate.parent is not None and not gate.offered and gate.queue and gate.open < gate.limit.open:
+        while gate.parent is not None and not gate.offered and gate.queue and not gate.is_full:
             if now < gate.ready_at:
                 self._remind(gate, gate.ready_at)
                 return
@@ -280,7 +321,7 @@ class Politeness:
     def _pump(self, now: float) -> None:
         """Let through all who may pass the root."""
         root = self._root
-        while root.queue and root.open < root.limit.open:
+        while root.queue and not root.is_full:
             if now < root.ready_at:
                 self._remind(root, root.ready_at)
                 return
@@ -340,6 +381,12 @@ class Politeness:
             if gate.remind_at == at:
                 gate.remind_at = math.inf
                 self._settle(gate, now)
+
+
+def _next(at: float, now: float, limit: Limit) -> float:
+    """When the one after one of now may come, where that one might have come at a time."""
+    earliest = now - CATCH_UP_S
+    return (at if at > earliest else earliest) + limit.spacing_s
 
 
 def _way(leaf: Gate) -> tuple[Gate, ...]:
