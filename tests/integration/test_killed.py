@@ -11,11 +11,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asking import asking
 from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.population import make_plan
@@ -43,10 +45,9 @@ def run_command(directory: Path) -> subprocess.Popen[bytes]:
 
 
 def finish(directory: Path) -> None:
-    """Run to the end."""
-    process = run_command(directory)
-    _, complaints = process.communicate(timeout=120)
-    assert process.returncode == 0, complaints.decode()
+    """Ask to the end."""
+    ended = subprocess.run(asking(directory), capture_output=True, text=True, timeout=250, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 def study_at(directory: Path, plan: Plan) -> Path:
@@ -77,23 +78,37 @@ def final_rows(directory: Path) -> list[dict[str, Any]]:
     return sorted(({**row, "attempt": None} for row in last.values()), key=repr)
 
 
+@pytest.fixture(scope="module")
+def plan() -> Iterator[Plan]:
+    made = make_plan(seed=7, size=HOSTS, block=own_block(3))
+    with running(made):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def alone(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study that was left alone."""
+    study = study_at(tmp_path_factory.mktemp("left") / "alone", plan)
+    finish(study)
+    return study
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-def test_killed_again_and_again_it_ends_with_the_same_tables(tmp_path: Path, seed: int) -> None:
-    plan = make_plan(seed=7, size=HOSTS, block=own_block(3 + seed))
+def test_killed_again_and_again_it_ends_with_the_same_tables(
+    tmp_path: Path, plan: Plan, alone: Path, seed: int
+) -> None:
     moments = random.Random(seed)
-    with running(plan):
-        alone, killed = study_at(tmp_path / "alone", plan), study_at(tmp_path / "killed", plan)
-        finish(alone)
-        kills = 0
-        while kills < KILLS:
-            process = run_command(killed)
-            time.sleep(moments.uniform(0.8, 3.0))  # from its imports to the middle of its work
-            if process.poll() is not None:
-                break
-            os.kill(process.pid, signal.SIGKILL)
-            process.communicate()
-            kills += 1
-        finish(killed)
+    killed = study_at(tmp_path / "killed", plan)
+    kills = 0
+    while kills < KILLS:
+        process = run_command(killed)
+        time.sleep(moments.uniform(0.8, 3.0))  # from its imports to the middle of its work
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        kills += 1
+    finish(killed)
     assert kills > 1, "it was over before it could be killed twice; make the lab larger"
     assert final_rows(killed) == final_rows(alone)
     for table in ("hits", "certificates", "keys"):

@@ -10,7 +10,6 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from asking import asking
 from mailcensus.lab.ledger import Visit
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.population import make_plan
@@ -43,18 +43,6 @@ LATE = 1.15
 """A lab that is late accepts some connections closer together than they were made."""
 LONG_S = max(WINDOW_S, DISCOVERY_WINDOW_S) + 1.0
 PATIENCE_S = 150.0
-
-ALONE = """
-import sys
-from pathlib import Path
-from mailcensus.cli.stages import current_run, open_study, run_discovery_and_collection, run_followups
-
-study = open_study(Path(sys.argv[1]))
-with current_run(study) as run:
-    run_discovery_and_collection(study, run, quiet=True)
-    run_followups(study, run, quiet=True)
-"""
-"""What `mailcensus run` does, without the report."""
 
 
 @dataclass
@@ -166,9 +154,7 @@ def test_three_vantages_of_which_two_are_killed_find_what_one_machine_finds(
     excluded, late = smtp[0], smtp[-1]
     alone = slow_or_quick(tmp_path / "alone", plan, [excluded])
     with hosts(here, tmp_path / "first", plan):
-        subprocess.run(
-            here.command(1, sys.executable, "-c", ALONE, str(alone)), check=True, timeout=PATIENCE_S
-        )
+        subprocess.run(here.command(1, *asking(alone)), check=True, timeout=PATIENCE_S)
 
     slow = {"rate_per_s": RATE_PER_S, "prefix_rate_per_s": PREFIX_RATE_PER_S, "as_rate_per_s": AS_RATE_PER_S}
     together = slow_or_quick(tmp_path / "together", plan, [excluded], **slow)
