@@ -15,8 +15,9 @@ _MANY = "SELECT range AS number, repeat('x', 40) || range AS text FROM range($co
 
 
 def test_rows_come_in_order_and_as_often_as_they_are_asked_for(tmp_path: Path) -> None:
-    PartWriter(tmp_path, "hits", Hit).write([hit(3), hit(1), hit(2)])
-    rows = RowsOnDisk(tmp_path, "SELECT ip FROM hits WHERE port = $port ORDER BY ip", ("hits",), port=25)
+    data = tmp_path / "it's [d]ata"
+    PartWriter(data, "hits", Hit).write([hit(3), hit(1), hit(2)])
+    rows = RowsOnDisk(data, "SELECT ip FROM hits WHERE port = $port ORDER BY ip", ("hits",), port=25)
     expected = [{"ip": hit(number).ip} for number in (1, 2, 3)]
     assert (len(rows), list(rows), list(rows)) == (3, expected, expected)
 

@@ -65,6 +65,12 @@ def _asked(
     file = directory / "rows.parquet"
     with dataset.connection.con as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'")
-        connection.execute(f"SET temp_directory = '{directory}'")
-        connection.execute(f"COPY ({query}) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE 10240)", parameters)
+        connection.execute(f"SET temp_directory = {_quoted(directory)}")
+        connection.execute(
+            f"COPY ({query}) TO {_quoted(file)} (FORMAT parquet, ROW_GROUP_SIZE 10240)", parameters
+        )
     return file.open("rb")
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
