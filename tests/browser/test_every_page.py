@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.test_report import keep
-from report.hostile import write_hostile_study
+from report.hostile import hostile_study
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +19,7 @@ SERIOUS = frozenset({"serious", "critical"})
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_hostile_study(tmp_path_factory.mktemp("hostile"))[0]
+    return hostile_study(tmp_path_factory)[0]
 
 
 def pages_of(report: Path) -> list[Path]:

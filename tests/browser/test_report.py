@@ -10,17 +10,14 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from chromium import once_drawn, only_from_disk
-from report.synthetic import Host, empty_study, mixed_hosts, report_of, study_of
+from report.synthetic import empty_report, mixed_report, strangers_report
 
 pytestmark = pytest.mark.browser
-
-HOSTILE = '"><script>document.title="owned"</script><img src=x onerror=document.title="owned">\u202e\x1b'
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of 600 hosts: long tables, a large cluster, serious findings."""
-    return report_of(study_of(tmp_path_factory.mktemp("study"), mixed_hosts(600))).parent
+    return mixed_report(tmp_path_factory)
 
 
 @pytest.fixture
@@ -205,9 +202,8 @@ def test_a_table_wider_than_a_phone_says_so_and_keeps_its_first_column(
     context.close()
 
 
-def test_hostile_text_runs_nowhere(page: Page, tmp_path: Path) -> None:
-    hosts = [Host(f"10.0.0.{i}", {"smtp": 1, "ssh": 2}, HOSTILE, greeting=HOSTILE) for i in range(60)]
-    report = report_of(study_of(tmp_path, hosts, name=HOSTILE)).parent
+def test_hostile_text_runs_nowhere(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    report = strangers_report(tmp_path_factory)
     page.goto((report / "chapters/clusters.html").as_uri())
     page.locator("#table-clusters").get_by_role("link", name="1", exact=True).click()
     page.wait_for_url("**/clusters/1.html")
@@ -220,7 +216,7 @@ def test_hostile_text_runs_nowhere(page: Page, tmp_path: Path) -> None:
     assert page.locator("img").count() == 0
 
 
-def test_an_empty_study_has_a_page(page: Page, tmp_path: Path) -> None:
-    page.goto(report_of(empty_study(tmp_path)).as_uri())
+def test_an_empty_study_has_a_page(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:
+    page.goto(empty_report(tmp_path_factory).as_uri())
     assert "Nothing answered" in page.get_by_role("note").inner_text()
     keep(page, "empty")

@@ -124,6 +124,7 @@ def test_a_study_in_which_nobody_answers_has_a_report_that_says_so(
 def test_a_study_that_never_ran_has_a_report_too(mailcensus: Any, study: Path) -> None:
     ended = mailcensus("report", study)
     assert (ended.status, ended.out) == (0, f"{study}/report/index.html\n")
+    assert "Nothing has been asked yet" in (study / "report" / "index.html").read_text()
 
 
 def test_settings_that_make_no_sense_are_refused_before_anybody_is_asked(

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hostile_text import HOSTILE, record_of, table_of, text_of
+from made_once import made_once
 from mailcensus.analysis.analyse import analyse
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.dataset.parts import PartWriter
@@ -31,13 +34,21 @@ from report.synthetic import START, Host, study_of
 RUN = "20261103T080000Z"
 
 
-def write_hostile_study(folder: Path) -> tuple[Path, set[str]]:
+MADE = "made.txt"
+
+
+def hostile_study(factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
     """Its report, of hosts, domains, providers, senders and flows that say these things.
 
     Returns:
         The report's folder, and the names of the tables that the analysis made out of all that. In the other tables
         every text is a stranger's too, without any analysis.
     """
+    folder = made_once(factory, "hostile", _write_hostile_study)
+    return folder / "report", set((folder / MADE).read_text().split())
+
+
+def _write_hostile_study(folder: Path) -> None:
     hosts = [
         Host(f"10.0.0.{i}", {"smtp": i // 3, "ssh": i // 4, "imap": i // 3}, text, greeting=text)
         for i, text in enumerate(HOSTILE * 4, start=1)
@@ -50,7 +61,9 @@ def write_hostile_study(folder: Path) -> tuple[Path, set[str]]:
     tables = dict(analyse(dataset))
     made = {name for name, table in tables.items() if table.num_rows}
     tables |= {spec.name: table_of(schema_of(spec.row)) for spec in TABLES if spec.name not in made}
-    return build_report(study, tables, dataset, made_at=datetime(2026, 11, 22, tzinfo=UTC)).parent, made
+    page = build_report(study, tables, dataset, made_at=datetime(2026, 11, 22, tzinfo=UTC))
+    assert page.parent == folder / "report"
+    (folder / MADE).write_text(" ".join(made))
 
 
 def _write(data: Path, table: str, known: list[Mapping[str, Any]]) -> None:

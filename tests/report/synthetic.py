@@ -14,7 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from made_once import made_once
 from mailcensus.analysis.analyse import analyse
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model import (
@@ -35,6 +37,11 @@ from mailcensus.model import (
 from mailcensus.report import build_report
 from mailcensus.study import Settings, Study
 
+HOSTILE = (
+    '"><script>document.title="owned"</script></script>'
+    '<img src=x onerror=document.title="owned">\u202e\x1b[2J\u2028{{7*7}}'
+)
+FORMULA = "=cmd|'/C calc'!A0"
 START = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)
 PORTS = {"ssh": 22, "smtp": 25, "pop3": 110, "imap": 143, "https": 443, "submission": 587, "imaps": 993}
 GREETINGS = {
@@ -139,11 +146,10 @@ def study_of(folder: Path, hosts: Sequence[Host], name: str = "Ruritania, autumn
     return study
 
 
-def empty_study(folder: Path, *, asked: bool = True) -> Study:
-    """A study in which nothing answered, or nothing was asked yet."""
+def empty_study(folder: Path) -> Study:
+    """A study in which nothing answered."""
     study = study_in(folder)
-    if asked:
-        _write(study, "runs", [dataclasses.replace(_RUN, asked=65_536, answered=0, excluded=256)])
+    _write(study, "runs", [dataclasses.replace(_RUN, asked=65_536, answered=0, excluded=256)])
     return study
 
 
@@ -151,6 +157,31 @@ def report_of(study: Study) -> Path:
     """The report of a study, from its records on disk."""
     dataset = Dataset(study.data)
     return build_report(study, analyse(dataset), dataset)
+
+
+def mixed_report(factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report of 600 hosts: long tables, a large cluster, serious findings."""
+    folder = made_once(factory, "mixed", lambda folder: report_of(study_of(folder, mixed_hosts(600))))
+    return folder / "report"
+
+
+def empty_report(factory: pytest.TempPathFactory) -> Path:
+    """The first page of the report of a study in which nothing answered."""
+    return made_once(factory, "empty", lambda folder: report_of(empty_study(folder))) / "report/index.html"
+
+
+def strangers_report(factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report of 60 hosts that share keys and say HOSTILE and FORMULA, as their name or greeting."""
+
+    def make(folder: Path) -> None:
+        said = (HOSTILE, FORMULA)
+        hosts = [
+            Host(f"10.0.0.{i}", {"smtp": 1, "ssh": 2, "imap": 3 + i}, said[i % 2], said[1 - i % 2])
+            for i in range(60)
+        ]
+        report_of(study_of(folder, hosts, name=HOSTILE))
+
+    return made_once(factory, "strangers", make) / "report"
 
 
 def _write(study: Study, table: str, rows: Sequence[Any]) -> None:

@@ -6,9 +6,11 @@ import csv
 import html
 import json
 import re
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,18 +22,50 @@ from mailcensus.report import build_report
 from mailcensus.report.build import build_only
 from mailcensus.report.chapter_pages import tables_of
 from mailcensus.report.chapters import CHAPTERS, OTHERS
-from report.synthetic import Host, empty_study, fingerprint, leaf, mixed_hosts, report_of, spki, study_of
+from mailcensus.study import Study
+from report.synthetic import (
+    Host,
+    empty_report,
+    empty_study,
+    fingerprint,
+    leaf,
+    mixed_report,
+    spki,
+    strangers_report,
+    study_of,
+)
 
 pytestmark = pytest.mark.slow
 
-HOSTILE = '"><script>alert(1)</script></script><img src=x onerror=alert(2)>\u202e\x1b[2J\u2028{{7*7}}'
-FORMULA = "=cmd|'/C calc'!A0"
+CLUSTERS = {
+    "evidence": [Host(f"10.0.0.{i}", {"ssh": 5, "smtp": 5, "imap": 7}, f"mx{i}.example") for i in (1, 2)],
+    "pairs": [Host("10.0.1.1", {"smtp": 15, "imap": 15}), Host("10.0.1.2", {"ssh": 15, "imap": 15})],
+}
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report of 300 hosts."""
-    return report_of(study_of(tmp_path_factory.mktemp("study"), mixed_hosts(300))).parent
+    return mixed_report(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, Mapping[str, pa.Table]]:
+    """A study of two clusters of two hosts, and its tables; it has its report."""
+    study = study_of(
+        tmp_path_factory.mktemp("small"), [host for hosts in CLUSTERS.values() for host in hosts]
+    )
+    dataset = Dataset(study.data)
+    tables = analyse(dataset)
+    build_report(study, tables, dataset)
+    return study, tables
+
+
+def cluster_page(study: Study, name: str) -> Path:
+    """The page of the cluster of these hosts."""
+    wanted = {host.ip for host in CLUSTERS[name]}
+    pages = (study.report / "clusters").glob("[0-9].html")
+    (page,) = (page for page in pages if {host["ip"] for host in graph_of(page)["hosts"]} == wanted)
+    return page
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -73,7 +107,7 @@ def test_the_first_page_says_who_asked_whom_from_where_and_when(report: Path) ->
     for said in (
         "prefixes in prefixes.txt",
         "special-purpose ranges (RFC 6890) left out",
-        "65,536 addresses asked, 300 answered",
+        "65,536 addresses asked, 600 answered",
         "discover: 256 addresses left out",
         "exclusions.txt",
         "lab-vantage-1",
@@ -109,9 +143,11 @@ def test_every_table_is_there_in_four_formats_and_in_one_place(report: Path) -> 
     assert set(placed) == {spec.name for spec in TABLES} - {"summary", "cluster_hosts", "cluster_links"}
 
 
-def test_one_table_alone_can_be_written_anew(tmp_path: Path) -> None:
-    study = study_of(tmp_path, [Host(f"10.0.0.{i}", {"smtp": 1}) for i in range(3)])
-    page = build_only(study, analyse(Dataset(study.data)), "cluster_sizes")
+def test_one_table_alone_can_be_written_anew(
+    small: tuple[Study, Mapping[str, pa.Table]], tmp_path: Path
+) -> None:
+    study = empty_study(tmp_path)
+    page = build_only(study, small[1], "cluster_sizes")
     assert "Cluster sizes" in text_of(page)
     assert (study.report / "figures/cluster-sizes.pdf").is_file()
     assert [path.name for path in (study.report / "tables").glob("*.csv")] == ["cluster_sizes.csv"]
@@ -143,10 +179,8 @@ def graph_of(page: Path) -> dict:  # type: ignore[type-arg]
     return json.loads(found[1])  # type: ignore[no-any-return]
 
 
-def test_evidence_names_fingerprints_and_certificates(tmp_path: Path) -> None:
-    hosts = [Host(f"10.0.0.{i}", {"ssh": 5, "smtp": 5, "imap": 7}, f"mx{i}.example") for i in (1, 2)]
-    report = report_of(study_of(tmp_path, hosts)).parent
-    page = text_of(report / "clusters/1.html")
+def test_evidence_names_fingerprints_and_certificates(small: tuple[Study, Mapping[str, pa.Table]]) -> None:
+    page = text_of(cluster_page(small[0], "evidence"))
     for said in (
         spki(5),
         fingerprint(5),
@@ -158,12 +192,13 @@ def test_evidence_names_fingerprints_and_certificates(tmp_path: Path) -> None:
     ):
         assert said in page
     assert "One key is shown both as SSH host key and as TLS key" in page
-    assert "2 hosts use one key for SSH and TLS" in text_of(report / "index.html")
+    assert "3 hosts use one key for SSH and TLS" in text_of(small[0].report / "index.html")
 
 
-def test_parallel_port_pairs_stay_parallel_and_have_no_direction(tmp_path: Path) -> None:
-    hosts = [Host("10.0.0.1", {"smtp": 5, "imap": 5}), Host("10.0.0.2", {"ssh": 5, "imap": 5})]
-    graph = graph_of(report_of(study_of(tmp_path, hosts)).parent / "clusters/1.html")
+def test_parallel_port_pairs_stay_parallel_and_have_no_direction(
+    small: tuple[Study, Mapping[str, pa.Table]],
+) -> None:
+    graph = graph_of(cluster_page(small[0], "pairs"))
     lines = [graph["pairs"][edge[2]]["label"] for edge in graph["views"]["hosts"]["edges"]]
     assert sorted(lines) == ["imap 143", "imap 143 – smtp 25", "imap 143 – ssh 22", "smtp 25 – ssh 22"]
 
@@ -175,15 +210,11 @@ def test_nodes_carry_no_colour_of_their_own(report: Path) -> None:
         assert serious in (0, 1)
 
 
-def test_what_strangers_say_stays_text(tmp_path: Path) -> None:
-    said = (HOSTILE, FORMULA)
-    hosts = [
-        Host(f"10.0.0.{i}", {"smtp": 1, "ssh": 2, "imap": 3 + i}, said[i % 2], said[i % 2]) for i in range(40)
-    ]
-    report = report_of(study_of(tmp_path, hosts, name=HOSTILE)).parent
+def test_what_strangers_say_stays_text(tmp_path_factory: pytest.TempPathFactory) -> None:
+    report = strangers_report(tmp_path_factory)
     for page in [report / "index.html", *report.glob("*/*.html")]:
         text = page.read_text(encoding="utf-8")
-        assert "alert(1)</script>" not in text
+        assert '="owned"</script>' not in text
         assert not set(text) & set("\u202e\x1b\u2028")
         reader = _Text()
         reader.feed(text)
@@ -198,26 +229,24 @@ def test_what_strangers_say_stays_text(tmp_path: Path) -> None:
                 assert value.isprintable()
 
 
-def test_an_empty_study_says_what_was_asked_and_what_silence_may_mean(tmp_path: Path) -> None:
-    index = report_of(empty_study(tmp_path))
+def test_an_empty_study_says_what_was_asked_and_what_silence_may_mean(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    index = empty_report(tmp_path_factory)
     page = text_of(index)
     assert "Nothing answered: 65,536 addresses were asked on port 25" in page
     assert "cannot be told apart" in page
     assert not list(index.parent.glob("clusters/*"))
 
 
-def test_a_study_that_was_never_run_says_so(tmp_path: Path) -> None:
-    assert "Nothing has been asked yet" in text_of(report_of(empty_study(tmp_path, asked=False)))
-
-
-def test_a_new_report_replaces_the_old_one_and_leaves_other_files_alone(tmp_path: Path) -> None:
-    study = study_of(tmp_path, [Host(f"10.0.0.{i}", {"smtp": 1}) for i in range(3)])
-    dataset = Dataset(study.data)
-    tables = analyse(dataset)
-    report = build_report(study, tables, dataset).parent
+def test_a_new_report_replaces_the_old_one_and_leaves_other_files_alone(
+    small: tuple[Study, Mapping[str, pa.Table]],
+) -> None:
+    study, tables = small
+    report = study.report
     (report / "notes.txt").write_text("mine")
     (report / "clusters/999.html").write_text("old")
-    build_report(study, tables, dataset)
+    build_report(study, tables, Dataset(study.data))
     assert (report / "notes.txt").read_text() == "mine"
     assert not (report / "clusters/999.html").exists()
     assert not (report / ".partial").exists()

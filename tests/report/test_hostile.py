@@ -13,7 +13,7 @@ import pytest
 from hostile_text import HOSTILE
 from mailcensus.report.latex import latex_text
 from mailcensus.wire.visible import is_hidden
-from report.hostile import write_hostile_study
+from report.hostile import hostile_study
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ _COMMANDS = re.compile(r"\\(?:input|write|immediate|end\{document)")
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
-    return write_hostile_study(tmp_path_factory.mktemp("hostile"))
+    return hostile_study(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
