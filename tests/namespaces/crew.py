@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +57,10 @@ def hosts(here: Star, directory: Path, plan: Plan) -> Iterator[Hosts]:
     (directory / "plan.json").write_text(plan.to_json())
     ledger = directory / "asked.jsonl"
     serve = ("-m", "mailcensus.lab.serve", "--plan", str(directory / "plan.json"), "--ledger", str(ledger))
-    with subprocess.Popen(here.in_the_middle(*serve), stdout=subprocess.PIPE, text=True) as lab:
+    first = ("nice", "-n", "-15", sys.executable)  # it says when it was asked, so it goes before all others
+    with subprocess.Popen(
+        here.command_in_the_middle(*first, *serve), stdout=subprocess.PIPE, text=True
+    ) as lab:
         try:
             assert lab.stdout is not None
             assert lab.stdout.readline() == "ready\n"
