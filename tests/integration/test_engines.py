@@ -58,14 +58,12 @@ def make_study(directory: Path, sections: dict[str, dict[str, object]], prefixes
 
 
 def via(here: World, engine: str, **discovery: object) -> dict[str, dict[str, object]]:
-    """Settings of an engine in a world."""
-    if engine == "connect":  # no quicker than a busy machine manages, or its own time-outs make the loss
-        return {
-            "discovery": {"engine": engine, **discovery},
-            "politeness": {"connections_per_s": 6_000.0, "in_flight": 500},
-        }
+    """Settings of an engine in a world, no quicker than a busy machine manages: its own loss must not count."""
+    rate = {"connections_per_s": 5_000.0}
+    if engine == "connect":
+        return {"discovery": {"engine": engine, **discovery}, "politeness": {**rate, "in_flight": 500}}
     way = {"interface": here.interface, "gateway_mac": here.gateway_mac}
-    return {"discovery": {"engine": engine, **way, **discovery}}
+    return {"discovery": {"engine": engine, **way, **discovery}, "politeness": rate}
 
 
 def run(command: list[str], timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
@@ -101,7 +99,6 @@ def test_every_port_of_every_address_is_asked(engine: str, tmp_path: Path) -> No
     need("zmap", "masscan", "ethtool")
     with world(200, ports=(25, 587)) as here:
         told = via(here, engine, ports=[25, 587], slice_s=60.0)
-        told.setdefault("politeness", {"connections_per_s": 5_000.0})  # what a busy machine keeps up with
         study = make_study(tmp_path, told, "10.99.0.0/18")
         hits = discovered(here, study)
         listening = first_of(here, thirds_below=64)
@@ -114,7 +111,7 @@ LOSS = 0.25
 LISTENERS = 1_500
 
 
-def within_chance(found: int, expected_share: float, of: int = LISTENERS) -> bool:
+def within_chance(found: int, expected_share: float, of: int) -> bool:
     """Whether so many are what chance gives, five standard deviations either way."""
     spread = math.sqrt(of * expected_share * (1 - expected_share))
     return abs(found - of * expected_share) <= 5 * spread
@@ -127,23 +124,25 @@ def test_the_loss_of_a_network_is_what_an_engine_misses_and_retries_recover(
     """There is no `tc netem` in every kernel; the listeners' sockets throw segments away at random instead."""
     need("zmap", "masscan", "ethtool")
     with world(LISTENERS, loss=LOSS) as here:
+        listening = first_of(here, thirds_below=128)
         for retries in (0, 2):
             directory = tmp_path / str(retries)
             directory.mkdir()
-            hits = discovered(here, make_study(directory, via(here, engine, retries=retries)))
-            assert {hit["ip"] for hit in hits} <= here.listening
-            assert within_chance(len(hits), 1 - LOSS ** (1 + retries))
+            study = make_study(directory, via(here, engine, retries=retries), "10.99.0.0/17")
+            hits = discovered(here, study)
+            assert {hit["ip"] for hit in hits} <= listening
+            assert within_chance(len(hits), 1 - LOSS ** (1 + retries), of=len(listening))
 
 
 def test_the_loss_is_what_connect_misses_and_retries_recover(tmp_path: Path) -> None:
-    """Within a time-out of 0.7 s the kernel sends one SYN; further tries do what further packets do."""
+    """Within a time-out of 0.4 s, however late it is kept, the kernel sends one SYN; further tries do what further packets do."""
     need("ethtool")
     with world(LISTENERS, loss=LOSS) as here:
         listening = first_of(here, thirds_below=64)
         for retries in (0, 2):
             directory = tmp_path / str(retries)
             directory.mkdir()
-            told = via(here, "connect", retries=retries, retry_pause_s=0.5, timeout_s=0.7)
+            told = via(here, "connect", retries=retries, retry_pause_s=0.5, timeout_s=0.4)
             hits = discovered(here, make_study(directory, told, "10.99.0.0/18"))
             assert {hit["ip"] for hit in hits} <= listening
             assert within_chance(len(hits), 1 - LOSS ** (1 + retries), of=len(listening))
@@ -178,18 +177,30 @@ def test_kill_9_at_random_loses_nothing_and_leaves_no_engine_behind(
     quiet_world: World, engine: str, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
-    study = make_study(tmp_path, via(quiet_world, engine, slice_s=0.7), "10.99.0.0/17")
+    study = make_study(tmp_path, via(quiet_world, engine, slice_s=0.7), "10.99.0.0/18")
     for _ in range(5):
         process = subprocess.Popen(quiet_world.mailcensus("discover", str(study), "--quiet"))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(chance.uniform(2.0, 7.0))
         process.kill()
         process.wait()
-        wait_until(lambda: not engines_running(quiet_world), 2.0)
+        wait_until(lambda: not engines_running(quiet_world), 20)
     assert run(quiet_world.mailcensus("discover", str(study), "--quiet")).returncode == 0
-    hits, listening = hits_of(study), first_of(quiet_world, thirds_below=128)
+    hits, listening = hits_of(study), first_of(quiet_world, thirds_below=64)
     assert {hit["ip"] for hit in hits} == listening
     assert len(hits) == len(listening)
+
+
+@pytest.mark.parametrize("engine", ["zmap", "masscan"])
+def test_kill_9_ends_an_engine_that_has_a_minute_left(
+    quiet_world: World, engine: str, tmp_path: Path
+) -> None:
+    told = via(quiet_world, engine, slice_s=60.0) | {"politeness": {"connections_per_s": 200.0}}
+    study = make_study(tmp_path, told)
+    with subprocess.Popen(quiet_world.mailcensus("discover", str(study), "--quiet")) as process:
+        wait_until(lambda: engines_running(quiet_world), 60)
+        process.kill()
+    wait_until(lambda: not engines_running(quiet_world), 20)
 
 
 def test_an_opt_out_stops_the_engine_at_once_and_the_rest_is_asked(
@@ -198,14 +209,11 @@ def test_an_opt_out_stops_the_engine_at_once_and_the_rest_is_asked(
     """Seen from the wire: no packet to the prefix five seconds after it stood in the file."""
     opt_outs = tmp_path / "opt-outs.txt"
     opt_outs.write_text("")
-    told = via(quiet_world, "zmap", slice_s=60.0) | {
-        "population": {"exclusions": ["opt-outs.txt"]},
-        "politeness": {"connections_per_s": 5_000.0},
-    }
+    told = via(quiet_world, "zmap", slice_s=60.0) | {"population": {"exclusions": ["opt-outs.txt"]}}
     study = make_study(tmp_path, told)
     process = subprocess.Popen(quiet_world.mailcensus("discover", str(study), "--quiet"))
     try:
-        wait_until(lambda: engines_running(quiet_world), 20)
+        wait_until(lambda: engines_running(quiet_world), 60)
         time.sleep(3)
         opt_outs.write_text("10.99.128.0/17\n")
         time.sleep(5)
@@ -227,15 +235,14 @@ def test_an_opt_out_stops_the_engine_at_once_and_the_rest_is_asked(
 
 
 def test_ctrl_c_ends_the_engine_and_keeps_the_hits(quiet_world: World, tmp_path: Path) -> None:
-    told = via(quiet_world, "masscan", slice_s=60.0) | {"politeness": {"connections_per_s": 5_000.0}}
-    study = make_study(tmp_path, told)
+    study = make_study(tmp_path, via(quiet_world, "masscan", slice_s=60.0))
     process = subprocess.Popen(
         quiet_world.mailcensus("discover", str(study)), stderr=subprocess.PIPE, text=True
     )
-    wait_until(lambda: engines_running(quiet_world), 20)
+    wait_until(lambda: engines_running(quiet_world), 60)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
-    _, talk = process.communicate(timeout=20)
+    _, talk = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "run the same command again" in talk
     assert engines_running(quiet_world) == []
@@ -274,17 +281,17 @@ def test_without_root_an_engine_is_refused_in_one_line(quiet_world: World, tmp_p
 
 
 @pytest.mark.slow
-def test_a_whole_study_by_zmap_and_by_connect_has_the_same_hits_and_grabs(
+def test_a_study_by_zmap_and_by_connect_has_the_same_hits_and_grabs(
     quiet_world: World, tmp_path: Path
 ) -> None:
     results = []
     for engine in ("connect", "zmap"):
         directory = tmp_path / engine
         directory.mkdir()
-        ended = run(
-            quiet_world.mailcensus("run", str(make_study(directory, via(quiet_world, engine))), "--quiet")
-        )
-        assert ended.returncode == 0, ended.stderr
+        study = make_study(directory, via(quiet_world, engine))
+        for verb in ("discover", "collect"):
+            ended = run(quiet_world.mailcensus(verb, str(study), "--quiet"))
+            assert ended.returncode == 0, ended.stderr
         grabs = Dataset(directory / "data").table("grabs").to_pyarrow().to_pylist()
         results.append(
             (
