@@ -37,7 +37,7 @@ prefix_connections = 500
 in_flight = 100
 [discovery]
 ports = [{port}]
-timeout_s = 0.1
+timeout_s = 0.5
 [canaries]
 hosts = [{canaries}]
 share = 0.1

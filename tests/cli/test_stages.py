@@ -168,7 +168,7 @@ def test_a_bug_stays_a_traceback(mailcensus: Any, study: Path, monkeypatch: pyte
 def slow(study: Path) -> None:
     """Make a study ask so slowly that it can be interrupted, and write what it has at once."""
     path = study / "study.toml"
-    text = path.read_text().replace("connections_per_s = 5000.0", "connections_per_s = 40.0", 1)
+    text = path.read_text().replace("connections_per_s = 5000.0", "connections_per_s = 10.0", 1)
     path.write_text(text.replace("[collect]\n", "[collect]\nflush_s = 0.05\n"))
 
 

@@ -39,7 +39,10 @@ def test_kill_9_loses_no_part_and_doubles_no_row(tmp_path: Path) -> None:
     before: set[tuple[str, str]] = set()
     for _ in range(KILLS):
         process = collect(tmp_path)
-        time.sleep(moments.uniform(0.0, 0.6))
+        enough = len(visible_files(tmp_path / "grabs")) + moments.randrange(20)
+        while len(visible_files(tmp_path / "grabs")) < enough:
+            assert process.poll() is None, "it ended before it could be killed"
+            time.sleep(0.001)
         process.kill()
         process.communicate(timeout=100)
         now = recorded(tmp_path)

@@ -58,13 +58,13 @@ def lease_for(directory: Path, seconds: float) -> Path:
 def test_it_is_killed_when_its_lease_has_run_out(tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(StageFailed, match="killed from outside"):
-        run(tmp_path, 20, lease_for(tmp_path, 1))
-    assert time.monotonic() - began < 10
+        run(tmp_path, 100, lease_for(tmp_path, 1))
+    assert time.monotonic() - began < 60
 
 
 def test_without_the_file_there_is_no_lease(tmp_path: Path) -> None:
     with pytest.raises(StageFailed, match="killed from outside"):
-        run(tmp_path, 20, tmp_path / "lease")
+        run(tmp_path, 100, tmp_path / "lease")
 
 
 @pytest.mark.parametrize("seconds", [None, 60])

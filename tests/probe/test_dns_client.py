@@ -74,7 +74,7 @@ def only_without_validation(query: dns.message.Message, response: dns.message.Me
 
 def ask(resolvers: Sequence[str], *, signed_name: str | None = None, **settings: float) -> DnsAnswer:
     async def asking() -> DnsAnswer:
-        told = DnsSection(resolvers=tuple(resolvers), **{"timeout_s": 0.15, "tries": 2, **settings})  # type: ignore[arg-type]
+        told = DnsSection(resolvers=tuple(resolvers), **{"timeout_s": 60.0, "tries": 2, **settings})  # type: ignore[arg-type]
         async with DnsClient(told, "run") as client:
             if signed_name is not None:
                 await client.learn_who_validates(signed_name)
@@ -109,7 +109,7 @@ TRUNCATED = answering(records("10 mx.example.", flags=dns.flags.TC))
 )
 def test_every_end_has_its_state(answer: Callable[[bytes], bytes | None], state: str, attempts: int) -> None:
     with raw_dns_server(answer) as resolver:
-        found = ask([resolver])
+        found = ask([resolver], **({"timeout_s": 0.15} if state == "timeout" else {}))
     assert (found.state, found.attempts, found.resolver) == (state, attempts, resolver)
     assert (found.name, found.type) == ("a.example", "MX")
 
@@ -163,11 +163,11 @@ def test_hundreds_of_questions_at_once_each_get_their_own_answer() -> None:
     async def asking(resolver: str) -> list[DnsAnswer]:
         told = DnsSection(resolvers=(resolver,), queries_per_s=1e6, authority_queries_per_s=1e6)
         async with DnsClient(told, "run") as client:
-            return await asyncio.gather(*(client.ask(f"n{n}.example", "TXT") for n in range(300)))
+            return await asyncio.gather(*(client.ask(f"n{n}.example", "TXT") for n in range(200)))
 
     with raw_dns_server(answer) as resolver:
         found = asyncio.run(asking(resolver))
-    assert [one.rdata for one in found] == [(f'"n{n}.example."',) for n in range(300)]
+    assert [one.rdata for one in found] == [(f'"n{n}.example."',) for n in range(200)]
 
 
 def test_resolvers_and_authorities_are_asked_at_their_rates() -> None:
@@ -195,9 +195,10 @@ def test_a_rate_holds_over_many_questions(setting: str) -> None:
             await asyncio.gather(*(client.ask(f"n{n}.example.org", "A") for n in range(20)))
 
     with raw_dns_server(answer) as resolver:
+        began = time.monotonic()
         asyncio.run(asking(resolver))
     assert len(times) == 20
-    assert times[-1] - times[0] >= 0.19 - 0.02
+    assert times[-1] - began >= 0.19 - 0.005
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from served_lab import own_block
 from served_peers import PORT_OFFSET, all_listening
 from tlspeer.openssl import identity
 
-DEADLINES = {"greeting_s": 1.5, "reply_s": 1.5, "tls_s": 1.5, "grab_s": 4.0}
+DEADLINES = {"greeting_s": 3.0, "reply_s": 3.0, "tls_s": 3.0, "grab_s": 8.0}
 FLAT_BYTES = 64 << 20
 
 
