@@ -99,7 +99,7 @@ def import_killed(directory: Path, chance: random.Random, *, kills: int = 3, row
         numbers = (f"{11 + n // 65_536}.{n // 65_536}.{n // 256 % 256}.{n % 256}" for n in range(rows))
         file.write_text("".join(f"open tcp {port} {ip} 1790000000\n" for ip in numbers))
         words = ("import", str(file), "--from", "masscan")
-        done = killed_until_done(here, chance, *words, kills=kills, between_s=(1.5, 8.0))
+        done = killed_until_done(here, chance, *words, kills=kills, between_s=(1.0, 4.0))
         here.run(*words)
         hits = Dataset(here.directory / "data").table("hits")
         counts = hits.count().to_pyarrow().as_py(), hits.ip.nunique().to_pyarrow().as_py()
@@ -114,7 +114,7 @@ def passive_killed(
     """`mailcensus passive`."""
     with scene(directory, chance.randrange(1 << 16), hosts=30) as here:
         file = capture(directory, connections, here.plan.discovery_port)
-        done = killed_until_done(here, chance, "passive", str(file), kills=kills, between_s=(1.5, 8.0))
+        done = killed_until_done(here, chance, "passive", str(file), kills=kills, between_s=(1.0, 4.0))
         here.run("passive", str(file))
         flows = Dataset(here.directory / "data").table("flows").count().to_pyarrow().as_py()
         if flows != connections:
