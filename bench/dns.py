@@ -28,8 +28,8 @@ from mailcensus.facts.domains.table import DomainTables
 from mailcensus.model import AnswerState
 from mailcensus.probe.dns_client import DnsClient
 from mailcensus.study.sections import DnsSection
+from places import fresh_network
 from realservers.dns_tree import Tree, Zone, dns_tree
-from realservers.ports import fresh_network
 from realservers.process import program
 
 _GOAL_PER_S = 1_500

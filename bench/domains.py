@@ -33,8 +33,8 @@ from mailcensus.lab.population import make_plan
 from mailcensus.lab.running import running
 from mailcensus.study import Settings
 from mailcensus.study.template import study_toml
+from places import fresh_network
 from realservers.dns_tree import Tree, dns_tree
-from realservers.ports import fresh_network
 from realservers.published_mail import published_zones
 
 _HOSTS = 60

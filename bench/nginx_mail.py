@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from places import fresh_network
 from realservers.identity import Authority, rsa_key
 from realservers.nginx import nginx
-from realservers.ports import fresh_network
 
 TLS_VERSIONS = ("TLSv1.2", "TLSv1.3")
 ADDRESSES = 200

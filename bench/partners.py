@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from places import fresh_network
 from realservers.credentials import Credential, Credentials
 from realservers.dovecot import dovecot, sasl_socket
 from realservers.identity import Authority, Identity, rsa_key
 from realservers.inspircd import inspircd
 from realservers.nginx import nginx
 from realservers.openssh import sshd
-from realservers.ports import fresh_network
 from realservers.postfix import postfix
 from realservers.process import RunningServer, ServerMissing
 from realservers.prosody import prosody

@@ -26,7 +26,7 @@ from mailcensus.senders.planning import plan_experiment
 from mailcensus.study import Settings, Study
 from mailcensus.study.sections import SendersSection
 from mailcensus.study.template import study_toml
-from realservers.ports import fresh_network
+from places import fresh_network
 
 CONDITIONS = ("valid", "no_starttls", "starttls_garbage", "self_signed", "dhe768", "clear_then_tls")
 SENDERS = 50

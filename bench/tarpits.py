@@ -17,7 +17,7 @@ from typing import cast
 
 import uvloop
 
-from realservers.ports import fresh_network
+from places import fresh_network
 
 _DRIP_STEPS = 20
 """A second's bytes are not written all at once but in this many portions of the connections."""

@@ -1,8 +1,7 @@
-"""A lab in a process of its own, and where it may listen."""
+"""A lab in a process of its own."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +10,6 @@ from pathlib import Path
 from mailcensus.lab.ledger import Visit, read_ledger
 from mailcensus.lab.plan import Plan
 from mailcensus.lab.truth import Truth
-
-
-def own_block(number: int = 0) -> str:
-    """A /24 of 127.0.0.0/8 that no other test process uses at the same time."""
-    pid = os.getpid()
-    return f"127.{100 + pid % 100}.{(pid // 100 * 4 + number) % 256}.0/24"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mailcensus.cli.lab import write_lab_study
 from mailcensus.lab.plan import Cause, Plan
 from mailcensus.lab.population import make_plan
 from mailcensus.lab.running import running
-from served_lab import own_block
+from places import own_block
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mailcensus.lab.population import make_plan
 from mailcensus.lab.truth import truth_from_json, truth_of
 from mailcensus.lab.verdict import Line, Verdict
 from mailcensus.study import Study
-from served_lab import own_block
+from places import own_block
 
 
 @contextmanager

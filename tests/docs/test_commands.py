@@ -30,7 +30,7 @@ from mailcensus.lab.population import make_plan
 from mailcensus.lab.products import LISTENERS
 from mailcensus.lab.running import running
 from mailcensus.study.template import toml_value
-from served_lab import own_block
+from places import own_block
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -9,9 +9,9 @@ import pytest
 
 from oracles.observer import observe_service
 from oracles.tls_clients import Target
+from places import fresh_network
 from realservers.credentials import Credentials
 from realservers.cyrus import SERVICES, cyrus
-from realservers.ports import fresh_network
 from realservers.process import RunningServer, ServerMissing
 
 pytestmark = pytest.mark.integration

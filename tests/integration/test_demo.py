@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from served_lab import own_block
+from places import own_block
 
 pytestmark = pytest.mark.integration
 

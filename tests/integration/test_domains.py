@@ -18,8 +18,8 @@ from mailcensus.dataset.parts import visible_files
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.facts.domains.resolve import list_of, resolve
 from mailcensus.study import Settings, Study
+from places import fresh_network
 from realservers.dns_tree import Tree, Zone, dns_tree
-from realservers.ports import fresh_network
 from realservers.process import ServerMissing
 from realservers.published_mail import published_zones
 

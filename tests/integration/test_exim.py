@@ -13,9 +13,9 @@ from mailcensus.wire.conversation import Conversation
 from mailcensus.wire.exchange import ExchangeSettings
 from mailcensus.wire.services import SERVICE_BY_NAME
 from mailcensus.wire.tls.shares import KeyPairs
+from places import fresh_network
 from realservers.credentials import Credentials
 from realservers.exim import exim
-from realservers.ports import fresh_network
 from realservers.process import RunningServer, ServerMissing
 
 pytestmark = pytest.mark.integration

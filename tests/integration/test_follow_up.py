@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from mailcensus.analysis.evidence import gather
 from mailcensus.dataset.tables import Dataset
+from places import fresh_network
 from probe_studies import collected, followed_up, study_of
 from realservers import openssh
 from realservers.identity import ecdsa_key, rsa_key
-from realservers.ports import fresh_network
 
 pytestmark = pytest.mark.integration
 

@@ -23,7 +23,7 @@ from mailcensus.lab.plan import Plan
 from mailcensus.lab.population import make_plan
 from mailcensus.lab.running import running
 from mailcensus.lab.verdict import study_toml
-from served_lab import own_block
+from places import own_block
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

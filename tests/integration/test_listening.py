@@ -27,7 +27,7 @@ from mailcensus.lab.running import running
 from mailcensus.lab.verdict import study_toml
 from mailcensus.passive.listening import services_by_port
 from mailcensus.study import Study
-from served_lab import own_block
+from places import own_block
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

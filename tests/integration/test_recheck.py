@@ -14,12 +14,13 @@ import pyarrow.parquet
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from places import fresh_network
 from realservers import dovecot, nginx, openssh, postfix
 from realservers.credentials import Credentials
 from realservers.identity import Authority, Identity, PrivateKey, ecdsa_key, rsa_key, spki_sha256
 from realservers.openssl import PORT as S_SERVER_PORT
 from realservers.openssl import s_server
-from realservers.ports import PORTS, fresh_network
+from realservers.ports import PORTS
 from realservers.process import ServerMissing
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ import pytest
 from mailcensus.facts.reverse_names import ReverseName, reverse_name
 from mailcensus.model import DnsState
 from mailcensus.probe.resolver import Resolver
-from realservers.ports import fresh_network
+from places import fresh_network
 from realservers.process import RunningServer, ServerMissing
 from realservers.unbound import unbound
 

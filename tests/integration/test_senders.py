@@ -30,7 +30,7 @@ from mailcensus.senders.planning import plan_experiment
 from mailcensus.study import Settings, Study
 from mailcensus.study.sections import SendersSection
 from mailcensus.study.template import study_toml
-from realservers.ports import fresh_network
+from places import fresh_network
 from realservers.process import ServerMissing, program
 from realservers.sending import LEVELS, PORT, Net, exim, opensmtpd, postfix
 from realservers.signed_zone import signed_zone

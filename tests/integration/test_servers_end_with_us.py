@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realservers.ports import fresh_network
+from places import fresh_network
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,8 @@ from mailcensus.study import Study
 from namespaces import need
 from namespaces.crew import hosts, office_and_crew, rows, study, tls_options
 from namespaces.star import BLOCK, Star, star
+from places import fresh_network
 from realservers.dns_tree import Zone, dns_tree
-from realservers.ports import fresh_network
 from realservers.process import ServerMissing
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

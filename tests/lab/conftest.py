@@ -12,7 +12,8 @@ from mailcensus.lab.products import LISTENERS
 from mailcensus.lab.running import running
 from mailcensus.lab.truth import truth_from_json
 from mailcensus.model import TlsMode
-from served_lab import Served, own_block
+from places import own_block
+from served_lab import Served
 
 _ROWS = {row.name: row for row in LISTENERS}
 

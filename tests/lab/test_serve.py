@@ -9,7 +9,7 @@ from mailcensus.lab.ledger import Ledger, read_ledger
 from mailcensus.lab.population import make_plan
 from mailcensus.lab.serve import main
 from mailcensus.lab.servers import listening
-from served_lab import own_block
+from places import own_block
 
 
 def test_help_ends_with_a_command_that_runs(capsys: pytest.CaptureFixture[str]) -> None:

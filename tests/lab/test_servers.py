@@ -25,7 +25,8 @@ from mailcensus.lab.running import running
 from mailcensus.lab.truth import ServiceTruth
 from mailcensus.model import Outcome
 from mailcensus.study import StudyError
-from served_lab import Served, own_block
+from places import own_block
+from served_lab import Served
 
 _TIMEOUT_S = 60.0
 

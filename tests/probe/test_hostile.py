@@ -15,8 +15,8 @@ from mailcensus.lab.hostile import (
     TlsTinyRecords,
 )
 from mailcensus.wire.services import SERVICE_BY_NAME
+from places import own_block
 from probe_studies import collected, study_of
-from served_lab import own_block
 from served_peers import PORT_OFFSET, all_listening
 from tlspeer.openssl import identity
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from places import fresh_network
 from realservers import dovecot, nginx, openssh, postfix
 from realservers.identity import Authority, Identity, ecdsa_key, rsa_key
 from realservers.openssh import HostKey
-from realservers.ports import fresh_network
 from realservers.process import RunningServer
 
 CLUSTERS = (frozenset({"mx1", "mx2", "mx3"}), frozenset({"mx5", "mx6"}))

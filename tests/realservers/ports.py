@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 PORTS = {
     "ssh": 20_022,
     "lmtp": 20_024,
@@ -17,8 +15,3 @@ PORTS = {
     "pop3s": 20_995,
     "managesieve": 24_190,
 }
-
-
-def fresh_network() -> str:
-    """The first three numbers of a /24 in 127.64.0.0/10, at random: runs at the same time do not meet."""
-    return f"127.{64 + secrets.randbelow(64)}.{secrets.randbelow(256)}"

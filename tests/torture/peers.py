@@ -10,7 +10,7 @@ from pathlib import Path
 from mailcensus.dataset.tables import Dataset
 from mailcensus.lab.hostile import WITHOUT_ARGUMENTS, DelayedGreeting, HostilePeer
 from mailcensus.wire.services import SERVICE_BY_NAME
-from served_lab import own_block
+from places import own_block
 from served_peers import PORT_OFFSET, all_listening
 from torture.kills import killed_until_done
 from torture.scene import Fault, StudyAt

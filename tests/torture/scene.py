@@ -20,7 +20,7 @@ from mailcensus.lab.population import make_plan
 from mailcensus.lab.running import running
 from mailcensus.lab.truth import Truth, truth_of
 from mailcensus.lab.verdict import study_toml
-from served_lab import own_block
+from places import own_block
 
 RATE_PER_S = 250.0
 FLUSH_S = 0.1

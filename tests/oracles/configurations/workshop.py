@@ -14,8 +14,8 @@ from mailcensus.wire.tls.cipher_suites import CIPHER_SUITES
 from mailcensus.wire.tls.hello import DEFAULT, HelloProfile
 from mailcensus.wire.tls.suites import suite_of
 from oracles.tls_clients import Target
+from places import fresh_network
 from realservers.credentials import Credentials
-from realservers.ports import fresh_network
 
 EVERYTHING = replace(
     DEFAULT,
