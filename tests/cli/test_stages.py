@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.writing import read_tables
 from mailcensus.dataset.run import CurrentRun
 from mailcensus.lab.plan import Plan
@@ -148,7 +149,8 @@ def test_a_second_command_on_the_same_study_is_told_so(mailcensus: Any, study: P
     assert "another mailcensus is writing to this study" in ended.err
 
 
-def test_a_job_that_fails_is_status_1(mailcensus: Any, study: Path) -> None:
+def test_a_job_that_fails_is_status_1(mailcensus: Any, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailcensus.analysis.analyse.TABLES", TABLES[:1])
     (study / "data").mkdir()
     (study / "data" / "analysis").write_text("in the way")
     ended = mailcensus("report", study)
