@@ -8,6 +8,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from longest_first import LONGEST_FIRST
+
 pytest_plugins = ("pytester", "skips")
 
 # A busy machine is no failure; pytest-timeout ends what hangs.
@@ -18,7 +20,6 @@ hypothesis.settings.load_profile("everyday")
 # A shell starts what it puts into the background with Ctrl-C ignored, and programs that tests interrupt inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_LONGEST = ("integration", "docs", "cli")
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -32,4 +33,5 @@ def shared_data() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes minutes comes first: of several processes each takes whole files, and the last has one alone."""
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in _LONGEST)
+    order = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))

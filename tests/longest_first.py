@@ -1,0 +1,30 @@
+"""Which files of tests begin first."""
+
+LONGEST_FIRST = (
+    "docs/test_commands.py",
+    "integration/test_engines.py",
+    "integration/test_backends.py",
+    "browser/test_every_page.py",
+    "analysis/test_brute_force.py",
+    "integration/test_killed.py",
+    "integration/test_opt_out_journey.py",
+    "cli/test_stages.py",
+    "browser/test_report.py",
+    "integration/test_recheck.py",
+    "integration/test_real_servers.py",
+    "posture_truth/test_small_studies.py",
+    "integration/test_demo.py",
+    "integration/test_listening.py",
+    "torture/test_campaign.py",
+    "integration/test_vantages.py",
+    "report/test_build.py",
+    "integration/test_oracle_table.py",
+    "integration/test_object_storage.py",
+    "analysis/test_diff.py",
+    "integration/test_vantages_packets.py",
+    "browser/test_site.py",
+    "cli/test_blocked_vantage.py",
+    "report/test_hostile.py",
+    "integration/test_senders.py",
+)
+"""Files by how long they take of `make integration`, at least forty seconds beside others on two cores."""
