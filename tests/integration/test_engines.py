@@ -27,6 +27,8 @@ FREE = {
     "prefix_connections": 2_000,
     "in_flight": 2_000,
 }
+BUSY = {"connections_per_s": 5_000.0}
+"""What a busy machine keeps up with. (zmap computes while it waits: half the rate is twice the CPU.)"""
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,11 @@ def make_study(directory: Path, sections: dict[str, dict[str, object]], prefixes
 
 
 def via(here: World, engine: str, **discovery: object) -> dict[str, dict[str, object]]:
-    """Settings of an engine in a world, no quicker than a busy machine manages: its own loss must not count."""
-    rate = {"connections_per_s": 5_000.0}
-    if engine == "connect":
-        return {"discovery": {"engine": engine, **discovery}, "politeness": {**rate, "in_flight": 500}}
+    """Settings of an engine in a world."""
+    if engine == "connect":  # no quicker than a busy machine manages, or its own time-outs make the loss
+        return {"discovery": {"engine": engine, **discovery}, "politeness": BUSY | {"in_flight": 500}}
     way = {"interface": here.interface, "gateway_mac": here.gateway_mac}
-    return {"discovery": {"engine": engine, **way, **discovery}, "politeness": rate}
+    return {"discovery": {"engine": engine, **way, **discovery}}
 
 
 def run(command: list[str], timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
@@ -98,7 +99,7 @@ def test_an_engine_finds_exactly_the_truth(quiet_world: World, engine: str, tmp_
 def test_every_port_of_every_address_is_asked(engine: str, tmp_path: Path) -> None:
     need("zmap", "masscan", "ethtool")
     with world(200, ports=(25, 587)) as here:
-        told = via(here, engine, ports=[25, 587], slice_s=60.0)
+        told = {"politeness": BUSY} | via(here, engine, ports=[25, 587], slice_s=60.0)
         study = make_study(tmp_path, told, "10.99.0.0/18")
         hits = discovered(here, study)
         listening = first_of(here, thirds_below=64)
@@ -108,7 +109,7 @@ def test_every_port_of_every_address_is_asked(engine: str, tmp_path: Path) -> No
 
 
 LOSS = 0.25
-LISTENERS = 1_500
+LISTENERS = 3_000
 
 
 def within_chance(found: int, expected_share: float, of: int) -> bool:
@@ -124,18 +125,18 @@ def test_the_loss_of_a_network_is_what_an_engine_misses_and_retries_recover(
     """There is no `tc netem` in every kernel; the listeners' sockets throw segments away at random instead."""
     need("zmap", "masscan", "ethtool")
     with world(LISTENERS, loss=LOSS) as here:
-        listening = first_of(here, thirds_below=128)
+        listening = first_of(here, thirds_below=64)
         for retries in (0, 2):
             directory = tmp_path / str(retries)
             directory.mkdir()
-            study = make_study(directory, via(here, engine, retries=retries), "10.99.0.0/17")
-            hits = discovered(here, study)
+            told = {"politeness": BUSY} | via(here, engine, retries=retries)
+            hits = discovered(here, make_study(directory, told, "10.99.0.0/18"))
             assert {hit["ip"] for hit in hits} <= listening
             assert within_chance(len(hits), 1 - LOSS ** (1 + retries), of=len(listening))
 
 
 def test_the_loss_is_what_connect_misses_and_retries_recover(tmp_path: Path) -> None:
-    """Within a time-out of 0.4 s, however late it is kept, the kernel sends one SYN; further tries do what further packets do."""
+    """Within a time-out of 0.4 s, kept late as it may be, the kernel sends one SYN; tries do what packets do."""
     need("ethtool")
     with world(LISTENERS, loss=LOSS) as here:
         listening = first_of(here, thirds_below=64)
@@ -177,7 +178,7 @@ def test_kill_9_at_random_loses_nothing_and_leaves_no_engine_behind(
     quiet_world: World, engine: str, tmp_path: Path
 ) -> None:
     chance = random.Random(7)
-    study = make_study(tmp_path, via(quiet_world, engine, slice_s=0.7), "10.99.0.0/18")
+    study = make_study(tmp_path, via(quiet_world, engine, slice_s=0.7), "10.99.0.0/17")
     for _ in range(5):
         process = subprocess.Popen(quiet_world.mailcensus("discover", str(study), "--quiet"))
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -186,7 +187,7 @@ def test_kill_9_at_random_loses_nothing_and_leaves_no_engine_behind(
         process.wait()
         wait_until(lambda: not engines_running(quiet_world), 20)
     assert run(quiet_world.mailcensus("discover", str(study), "--quiet")).returncode == 0
-    hits, listening = hits_of(study), first_of(quiet_world, thirds_below=64)
+    hits, listening = hits_of(study), first_of(quiet_world, thirds_below=128)
     assert {hit["ip"] for hit in hits} == listening
     assert len(hits) == len(listening)
 
@@ -209,7 +210,10 @@ def test_an_opt_out_stops_the_engine_at_once_and_the_rest_is_asked(
     """Seen from the wire: no packet to the prefix five seconds after it stood in the file."""
     opt_outs = tmp_path / "opt-outs.txt"
     opt_outs.write_text("")
-    told = via(quiet_world, "zmap", slice_s=60.0) | {"population": {"exclusions": ["opt-outs.txt"]}}
+    told = via(quiet_world, "zmap", slice_s=60.0) | {
+        "population": {"exclusions": ["opt-outs.txt"]},
+        "politeness": BUSY,
+    }
     study = make_study(tmp_path, told)
     process = subprocess.Popen(quiet_world.mailcensus("discover", str(study), "--quiet"))
     try:
@@ -235,7 +239,7 @@ def test_an_opt_out_stops_the_engine_at_once_and_the_rest_is_asked(
 
 
 def test_ctrl_c_ends_the_engine_and_keeps_the_hits(quiet_world: World, tmp_path: Path) -> None:
-    study = make_study(tmp_path, via(quiet_world, "masscan", slice_s=60.0))
+    study = make_study(tmp_path, via(quiet_world, "masscan", slice_s=60.0) | {"politeness": BUSY})
     process = subprocess.Popen(
         quiet_world.mailcensus("discover", str(study)), stderr=subprocess.PIPE, text=True
     )
@@ -288,7 +292,7 @@ def test_a_study_by_zmap_and_by_connect_has_the_same_hits_and_grabs(
     for engine in ("connect", "zmap"):
         directory = tmp_path / engine
         directory.mkdir()
-        study = make_study(directory, via(quiet_world, engine))
+        study = make_study(directory, via(quiet_world, engine), "10.99.0.0/17")
         for verb in ("discover", "collect"):
             ended = run(quiet_world.mailcensus(verb, str(study), "--quiet"))
             assert ended.returncode == 0, ended.stderr
@@ -300,5 +304,6 @@ def test_a_study_by_zmap_and_by_connect_has_the_same_hits_and_grabs(
             )
         )
     assert results[0] == results[1]
-    assert results[0][0] == {(ip, 25) for ip in quiet_world.listening}
-    assert results[0][1] == {(ip, "smtp", "no_starttls") for ip in quiet_world.listening}
+    listening = first_of(quiet_world, thirds_below=128)
+    assert results[0][0] == {(ip, 25) for ip in listening}
+    assert results[0][1] == {(ip, "smtp", "no_starttls") for ip in listening}
