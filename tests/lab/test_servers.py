@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import imaplib
@@ -16,12 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
 
+from mailcensus.lab.ledger import Ledger
 from mailcensus.lab.plan import Cause, HostPlan, Plan, TlsVersions
 from mailcensus.lab.population import make_plan
 from mailcensus.lab.running import running
+from mailcensus.lab.servers import listening
 from mailcensus.lab.truth import ServiceTruth
 from mailcensus.model import Outcome
 from mailcensus.study import StudyError
@@ -270,6 +274,24 @@ def test_connections_open_at_once_on_one_address_are_counted(served: Served) -> 
         assert two.recv(10)
     (visit,) = served.visits(lambda v: "EHLO second.invalid" in v.heard, 1)
     assert visit.open_on_address >= 2
+
+
+def test_who_has_left_is_not_open_though_the_lab_has_not_noticed_yet() -> None:
+    async def scenario() -> list[int]:
+        plan, ledger = make_plan(seed=1, size=4, block=own_block(9)), Ledger()
+        ports = {service.port for service in plan.hosts[0].services if not service.mute}
+        async with listening(plan, ledger):
+            for (
+                port
+            ) in ports:  # nothing of it is noticed before all is over: the lab's loop is busy with this
+                socket.create_connection((plan.hosts[0].ip, port)).close()
+            while len(ledger.visits) < len(ports):
+                await asyncio.sleep(0.01)
+        return [visit.open_on_address for visit in ledger.visits]
+
+    counts = uvloop.run(scenario())
+    assert len(counts) > 2
+    assert set(counts) == {1}
 
 
 def test_many_visitors_at_once_are_all_served(served: Served) -> None:

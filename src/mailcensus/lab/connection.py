@@ -21,6 +21,9 @@ _LINGER_S = 2.0
 _REFUSAL_DELAY_S = 0.05
 """A refusing host greets this late: who only looks whether the port is open has left and is not counted."""
 
+_VISITOR_IS_THERE = frozenset({1, 4, 5})
+"""States in which no FIN of the visitor has come: ESTABLISHED, FIN_WAIT1, FIN_WAIT2 (linux: net/tcp_states.h)."""
+
 
 @dataclass(slots=True)
 class Station:
@@ -71,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._known = True
         self._station = station
         peer = "{}:{}".format(*transport.get_extra_info("peername")[:2])
-        self._visit = self._house.ledger.opened(ip, port, station.service.name, peer)
+        self._visit = self._house.ledger.opened(ip, port, station.service.name, peer, self._has_left)
         self._responder = self._house.responder(station.service, self._visit)
         if station.service.tls is TlsMode.IMPLICIT:
             self._start_tls()
@@ -79,6 +82,13 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(_REFUSAL_DELAY_S, self._greet_late)
         else:
             self._greet()
+
+    def _has_left(self) -> bool:
+        """The loop hears of a new connection and of the end of another in any order; the kernel knows."""
+        connection: socket.socket = self._transport.get_extra_info("socket")
+        if connection.fileno() < 0:
+            return True
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] not in _VISITOR_IS_THERE
 
     def _greet_late(self) -> None:
         if self._transport.is_closing():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -53,26 +54,34 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self.visits: list[Visit] = []
         """Ended visits, in the order they ended; empty when they go to a file."""
-        self._open: Counter[str] = Counter()
+        self._open: dict[str, dict[int, Callable[[], bool]]] = defaultdict(dict)
         self._started = time.monotonic()
         self._file: TextIO | None = path.open("w", encoding="utf-8", buffering=1) if path else None
 
-    def opened(self, ip: str, port: int, service: str, peer: str) -> Visit:
-        """A connection was accepted."""
-        self._open[ip] += 1
-        return Visit(
+    def opened(
+        self, ip: str, port: int, service: str, peer: str, has_left: Callable[[], bool] = lambda: False
+    ) -> Visit:
+        """A connection was accepted.
+
+        Args:
+            has_left: whether the visitor has closed, though that may still have to be noticed here.
+        """
+        others = self._open[ip]
+        visit = Visit(
             ip=ip,
             port=port,
             service=service,
             peer=peer,
             opened_s=self._now_s(),
-            open_on_address=self._open[ip],
+            open_on_address=1 + sum(not left() for left in others.values()),
         )
+        others[id(visit)] = has_left
+        return visit
 
     def closed(self, visit: Visit, end: str) -> None:
         """The connection is gone."""
         visit.closed_s, visit.end = self._now_s(), end
-        self._open[visit.ip] -= 1
+        del self._open[visit.ip][id(visit)]
         if self._file is None:
             self.visits.append(visit)
         else:
