@@ -37,19 +37,19 @@ def service_pairs(services: ibis.Table, *, same: bool) -> ibis.Table:
     )  # fmt: skip
 
 
-def owners_by_pair(masks: ibis.Table, pairs: ibis.Table, count: str) -> ibis.Table:
+def owners_by_pair(alone: ibis.Table, masks: ibis.Table, pairs: ibis.Table, count: str) -> ibis.Table:
     """How many owners have at least one mask with both services of a pair.
 
     Args:
-        masks: owner, mask; an owner may have several.
+        alone: mask; owners who have no pair in two of their masks. They are counted by mask, whoever they are.
+        masks: owner, mask; the other owners, who may have several and one twice.
         count: name of the counting column.
     Returns:
         One row per pair that any owner has: bit_a, bit_b, <count>.
     """
-    counted = masks.group_by("owner").agg(masks=masks.count(), mask=masks.mask.min())
-    with_one = counted.filter(counted.masks == 1).group_by("mask").agg(owners=ibis._.count())
-    several = masks.semi_join(counted.filter(counted.masks > 1), "owner")
-    owners = several.group_by("owner").agg(masks=several.mask.collect(distinct=True).sort())
+    with_one = alone.group_by("mask").agg(owners=alone.count())
+    different = masks.distinct()
+    owners = different.group_by("owner").agg(masks=different.mask.collect().sort())
     alike = owners.group_by("masks").agg(owners=owners.count()).mutate(like=ibis.row_number().over())
     each = ibis.union(
         with_one.select(with_one.owners, with_one.mask, like=-1 - with_one.mask),

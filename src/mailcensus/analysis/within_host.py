@@ -21,10 +21,7 @@ def within_host(evidence: Evidence) -> ibis.Table:
         that show any key on each of both.
     """
     pairs = service_pairs(evidence.services, same=False)
-    showings = evidence.showings
-    several = showings.filter((showings.mask & (showings.mask - 1)) != 0)
-    by_host = owners_by_pair(several.select("mask", owner=several.host), pairs, "hosts")
-    by_key = owners_by_pair(several.select("mask", owner=several.key), pairs, "keys")
+    by_host, by_key = _by_host(evidence, pairs), _by_key(evidence, pairs)
     showing_both = _showing_both(evidence, pairs)
     joined = by_host.join(by_key, ["bit_a", "bit_b"]).join(showing_both, ["bit_a", "bit_b"])
     rows = joined.join(pairs, ["bit_a", "bit_b"])
@@ -32,6 +29,28 @@ def within_host(evidence: Evidence) -> ibis.Table:
         reading=ibis.ifelse(rows.ssh_a != rows.ssh_b, SERIOUS, NORMAL),
         share=rows.hosts / rows.hosts_showing_both,
     ).order_by("port_a", "port_b")
+
+
+def _by_host(evidence: Evidence, pairs: ibis.Table) -> ibis.Table:
+    """Nearly no host shows two keys on one service; no pair of services of the others is in two of their masks."""
+    showings = _on_several(evidence.showings)
+    two_on_one = evidence.showing_hosts.filter("several")
+    others = showings.semi_join(two_on_one, "host")
+    return owners_by_pair(
+        showings.anti_join(two_on_one, "host"), others.select("mask", owner=others.host), pairs, "hosts"
+    )
+
+
+def _by_key(evidence: Evidence, pairs: ibis.Table) -> ibis.Table:
+    """A key that one host shows has that host's mask."""
+    keys, shared = evidence.shown_keys, _on_several(evidence.links)
+    alone = _on_several(keys.filter(keys.hosts == 1))
+    return owners_by_pair(alone, shared.select("mask", owner=shared.key), pairs, "keys")
+
+
+def _on_several(rows: ibis.Table) -> ibis.Table:
+    """Those whose mask is of two services or more."""
+    return rows.filter((rows.mask & (rows.mask - 1)) != 0)
 
 
 def _showing_both(evidence: Evidence, pairs: ibis.Table) -> ibis.Table:
