@@ -43,6 +43,7 @@ def versions(evidence: Evidence) -> ibis.Table:
     members = evidence.cluster_members.select(member="host")
     each = said.left_join(members, said.host == members.member)
     counts = each.group_by("bit", "version").agg(hosts=each.count(), clustered=each.member.count())
+    counts = evidence.dataset.put("version_counts", counts)
     whole = counts.group_by("bit").agg(known=counts.hosts.sum(), known_clustered=counts.clustered.sum())
     rows = counts.join(whole, "bit").join(evidence.services, "bit")
     rows = rows.join(_names(evidence, counts.select("version").distinct()), "version").drop("version")
