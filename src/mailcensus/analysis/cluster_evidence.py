@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from mailcensus.analysis.cause_patterns import first_matching, patterns
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.analysis.host_notes import UNKNOWN, Codes, HostNotes, host_notes
+from mailcensus.analysis.host_notes import UNKNOWN, Codes, HostNotes, domains_of, host_notes
 from mailcensus.analysis.host_slots import NOTHING, key_slots
 from mailcensus.analysis.key_certificates import KeyCertificates, key_certificates
 from mailcensus.analysis.key_findings import keys_with
@@ -90,6 +90,7 @@ def key_facts(evidence: Evidence) -> KeyFacts:
 
 def _key_facts(evidence: Evidence) -> KeyFacts:
     notes = host_notes(evidence)
+    domain, domains = domains_of(notes)
     links = evidence.links.select("key", "host", "cluster", "mask").order_by("key", "host").to_pyarrow()
     key, host, cluster, mask = (np.asarray(links[name].to_numpy(), np.int64) for name in links.column_names)
     keys, first, of = np.unique(key, return_index=True, return_inverse=True)
@@ -106,8 +107,8 @@ def _key_facts(evidence: Evidence) -> KeyFacts:
         "countries": counter.different(notes.country),
         "named": counter.where(notes.name != UNKNOWN),
         "names": counter.different(notes.name),
-        "domains": counter.different(notes.domain),
-        "covered": counter.members(certificates.covers(of, notes.domain[member], notes.domains)),
+        "domains": counter.different(domain),
+        "covered": counter.members(certificates.covers(of, domain[member], domains)),
         **_own_keys(evidence, counter),
         "softwares": np.max([counter.different(said) for said in notes.software.values()], axis=0),
         "by_ssh": counter.members((mask & ssh_mask) != 0) > 0,

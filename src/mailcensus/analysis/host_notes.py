@@ -52,9 +52,6 @@ class HostNotes:
     names: tuple[str, ...]
     placeholder: npt.NDArray[np.bool_]
     """It greets with a name that images and installers leave behind, such as localhost.localdomain."""
-    domain: Codes
-    """Registered domain of that name."""
-    domains: tuple[str, ...]
     ptr: Codes
     software: dict[str, Codes]
     """Protocol to product and version, as it says itself."""
@@ -107,10 +104,6 @@ def notes_on(evidence: Evidence, which: ibis.Table) -> HostNotes:
     table = _gathered(evidence, which).to_pyarrow().combine_chunks()
     where = _placed(table)
     name, names = _coded(_names(table["name"]))
-    domain_of = [registered_domain(text) for text in names]
-    domains = sorted({domain for domain in domain_of if domain is not None})
-    codes = {domain: code for code, domain in enumerate(domains)}
-    by_name = np.array([codes.get(domain or "", UNKNOWN) for domain in domain_of] + [UNKNOWN], np.int64)
     as_org, as_orgs = _coded(table["as_org"])
     country, countries = _coded(table["country"])
     return HostNotes(
@@ -126,11 +119,18 @@ def notes_on(evidence: Evidence, which: ibis.Table) -> HostNotes:
         name=name,
         names=names,
         placeholder=_placeholders(table["name"]),
-        domain=by_name[name],
-        domains=tuple(domains),
         ptr=_coded(_names(table["ptr"]))[0],
         software={protocol: _dense(table[protocol]) for protocol in PROTOCOLS},
     )
+
+
+def domains_of(notes: HostNotes) -> tuple[Codes, tuple[str, ...]]:
+    """The registered domain of the name that each host greets with, and the text of each number."""
+    domain_of = [registered_domain(name) for name in notes.names]
+    domains = sorted({domain for domain in domain_of if domain is not None})
+    codes = {domain: code for code, domain in enumerate(domains)}
+    by_name = np.array([codes.get(domain or "", UNKNOWN) for domain in domain_of] + [UNKNOWN], np.int64)
+    return by_name[notes.name], tuple(domains)
 
 
 def _members(evidence: Evidence) -> pa.Table:
@@ -151,15 +151,16 @@ def _gathered(evidence: Evidence, which: ibis.Table) -> ibis.Table:
 def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
     grabs = of_run(evidence.dataset.table("grabs"), evidence.run_id)
     flat = grabs.select(
-        "ip", "service", "attempt", "protocol", "greeting",
-        said=ibis.coalesce(grabs.ssh.identification, grabs.software + "/" + grabs.software_version, grabs.software),
+        "ip", "service", "attempt", "protocol", "greeting", "software", "software_version",
+        identification=grabs.ssh.identification,
     )  # fmt: skip
-    final = without_superseded(flat.join(hosts, "ip"), evidence.later)
+    final = without_superseded(flat.join(hosts.select("host", "ip"), "ip"), evidence.later)
+    said = ibis.coalesce(final.identification, final.software + "/" + final.software_version, final.software)
     greeted = ibis.ifelse(final.protocol == "smtp", final.greeting.re_extract(_GREETED, 1), None)
     # What is only compared is hashed, which is quicker to gather; shifted so that it fits a signed number. The hash
     # of null is a number too.
-    hashed = (name_hash(final.said) >> 2).cast("int64")
-    software = ibis.ifelse(final.said.notnull(), hashed, None)
+    hashed = (name_hash(said) >> 2).cast("int64")
+    software = ibis.ifelse(said.notnull(), hashed, None)
     return final.select("host", "protocol", name=greeted.nullif(""), software=software)
 
 
