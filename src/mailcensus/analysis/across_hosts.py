@@ -171,8 +171,10 @@ def _shared(evidence: Evidence) -> ibis.Table:
 def wildcards(evidence: Evidence) -> ibis.Table:
     """Certificates with a name that begins with `*.` (RFC 6125 section 6.4.3): certificate_sha256, wildcard."""
     certificates = evidence.dataset.table("certificates")
-    names = ibis.literal(" ") + certificates.sans.join(" ")
-    wild = certificates.filter(certificates.common_name.startswith("*.") | names.contains(" *."))
+    names = certificates.sans.join(" ")
+    wild = certificates.filter(
+        certificates.common_name.startswith("*.") | names.startswith("*.") | names.contains(" *.")
+    )
     return wild.select(certificate_sha256="sha256", wildcard=ibis.literal(True))
 
 
