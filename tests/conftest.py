@@ -13,8 +13,13 @@ from longest_first import LONGEST_FIRST
 pytest_plugins = ("pytester", "skips")
 
 # A busy machine is no failure; pytest-timeout ends what hangs.
-hypothesis.settings.register_profile("everyday", deadline=None, max_examples=40)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2_000)  # `make properties`
+hypothesis.settings.register_profile(
+    "everyday", deadline=None, max_examples=40, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "thorough", parent=hypothesis.settings.get_profile("everyday"), max_examples=2_000
+)
+"""`make properties`"""
 hypothesis.settings.load_profile("everyday")
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and programs that tests interrupt inherit that.
