@@ -64,7 +64,10 @@ def via(here: World, engine: str, **discovery: object) -> dict[str, dict[str, ob
     if engine == "connect":  # no quicker than a busy machine manages, or its own time-outs make the loss
         return {"discovery": {"engine": engine, **discovery}, "politeness": BUSY | {"in_flight": 500}}
     way = {"interface": here.interface, "gateway_mac": here.gateway_mac}
-    return {"discovery": {"engine": engine, **way, **discovery}}
+    told: dict[str, dict[str, object]] = {"discovery": {"engine": engine, **way, **discovery}}
+    if engine == "masscan":  # it makes up for time in which it did not run, and loses answers to such a burst
+        told["politeness"] = {"connections_per_s": 4_000.0}
+    return told
 
 
 def run(command: list[str], timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
