@@ -32,7 +32,7 @@ from mailcensus.lab.running import running
 from mailcensus.study.template import toml_value
 from places import own_block
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 HOSTS = 40
 PROMPT = "$ mailcensus"

@@ -10,14 +10,14 @@ import pytest
 
 from places import own_block
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 def test_the_demo_finds_exactly_the_truth_twice(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mailcensus", "demo", "demo", "--size", "200", "--block", own_block(3)]
     for _ in range(2):
         ended = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False
         )
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert "15 of 15 comparisons equal the truth" in ended.stdout

@@ -18,7 +18,7 @@ from mailcensus.dataset.tables import Dataset
 from mailcensus.study.template import toml_value
 from namespaces import POPULATION, World, need, world
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 ENGINES = ("connect", "zmap", "masscan")
 FREE = {
@@ -70,7 +70,7 @@ def via(here: World, engine: str, **discovery: object) -> dict[str, dict[str, ob
     return told
 
 
-def run(command: list[str], timeout_s: float = 100) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], timeout_s: float = 250) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 

@@ -25,7 +25,7 @@ from mailcensus.lab.running import running
 from mailcensus.lab.verdict import study_toml
 from places import own_block
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 HOSTS = 120
 KILLS = 6

@@ -38,7 +38,7 @@ def compiled(folder: Path, parts: Sequence[str]) -> tuple[int, str]:
     (folder / "paper.tex").write_text(DOCUMENT.format("\n\\clearpage\n".join(parts)), encoding="utf-8")
     options = ("-no-shell-escape", "-draftmode", "-interaction=nonstopmode", "-halt-on-error")
     command = [ROOT / "scripts/unpacked-pdftex", "-fmt=pdflatex", *options, "paper.tex"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, timeout=100, check=False)
+    ended = subprocess.run(command, cwd=folder, capture_output=True, timeout=250, check=False)
     return ended.returncode, (folder / "paper.log").read_text(encoding="latin-1")
 
 

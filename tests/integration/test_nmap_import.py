@@ -26,7 +26,7 @@ def test_nmaps_own_xml_gives_the_open_port(tmp_path: Path) -> None:
             ["nmap", "-sT", "-Pn", "-n", f"-p{port}", "-oX", str(written), "127.30.0.1", "127.30.0.2"],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=250,
         )
     study = Study(tmp_path, Settings.model_validate({"discovery": {"ports": [port]}}))
     imported = import_file(study, "nmap", written)

@@ -52,7 +52,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 def mailcensus(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A verb, as people run it."""
     command = [sys.executable, "-m", "mailcensus", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, env=os.environ, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=250, env=os.environ, check=False)
 
 
 def test_a_study_on_s3_is_analysed_and_its_tables_put_beside_it(bucket: object, tmp_path: Path) -> None:

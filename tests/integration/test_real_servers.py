@@ -290,7 +290,7 @@ def _mailcensus(*arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=250,
     )
     assert done.returncode == 0, f"mailcensus {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout

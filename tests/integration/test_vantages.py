@@ -27,7 +27,7 @@ from namespaces.crew import Hosts, Row, hosts, join, office_and_crew, peer_of, r
 from namespaces.star import BLOCK, Star, star
 from torture.invariants import DISCOVERY_WINDOW_S, WINDOW_S, final
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 VANTAGES, PIECES = 3, 16
 HOSTS = 40
@@ -43,7 +43,7 @@ OVER_S, LATE_S = 5.0, 1.0
 """Rates are counted over so long; a lab that is late accepts connections closer together than they were made. What is
 sent within a second is counted on the wire, in test_vantages_packets.py."""
 LONG_S = max(WINDOW_S, DISCOVERY_WINDOW_S) + 1.0
-PATIENCE_S = 150.0
+PATIENCE_S = 250.0
 
 
 @dataclass

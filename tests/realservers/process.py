@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-START_S = 60.0
+START_S = 180.0
 """ejabberd takes ten seconds on an idle machine."""
 STOP_S = 10.0
 _KEEPER = 'read -r line || kill -s KILL -- "-$1"'

@@ -11,7 +11,7 @@ import pytest
 
 from torture.__main__ import SHORT, Scenario
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 SEED = 2026
 _NEED = {"link-down-zmap": ("zmap", "ethtool")}
