@@ -41,6 +41,7 @@ packages: ## Debian packages that integration tests talk to, by apt where we are
 	scripts/unpack-cyrus
 	scripts/unpack-senders
 	scripts/install-spark
+	scripts/install-clickhouse
 	scripts/unpack-latex
 
 bench: .venv/set-up packages ## CPU per grab beside a plain OpenSSL client
@@ -72,6 +73,9 @@ lock: ## write requirements*.lock again from pyproject.toml; needs uv
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group spark --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--output-file requirements-spark.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --group clickhouse --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--constraint requirements.lock --output-file requirements-clickhouse.lock
 
 sbom: ## what we stand on, CycloneDX JSON out of the lock: build/sbom.json
 	@mkdir -p build

@@ -3,8 +3,9 @@
     PYTHONPATH=tests python -m bench.backends [--hosts N] [--only ENGINE ...] [STUDY ...]
 
 Studies are directories of studies that were collected; `--hosts` writes a synthetic population besides. Each engine
-(duckdb, postgresql, spark) runs in a process of its own; its CPU is that of this process and of the server's. Ends
-with 1 where a table differs: all columns must be the same in the same order, fractions but for their last digits.
+(duckdb, postgresql, clickhouse, spark) runs in a process of its own; its CPU is that of this process and of the
+server's. Ends with 1 where a table differs: all columns must be the same in the same order, fractions but for their
+last digits.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,10 @@ from mailcensus.analysis.analyse import analyse
 from mailcensus.analysis.catalogue import TABLES
 from mailcensus.analysis.engines.choice import DUCKDB, on_engine
 from mailcensus.dataset.tables import Dataset
+from realservers.clickhouse import clickhouse_is_there, clickhouse_server
 from realservers.postgres import postgres_programs, postgres_server
 
-ENGINES = (DUCKDB, "postgresql", "spark")
+ENGINES = (DUCKDB, "postgresql", "clickhouse", "spark")
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,23 @@ def _alike(ours: Any, theirs: Any) -> bool:
 
 
 @contextmanager
-def _url(engine: str) -> Iterator[str]:
-    with postgres_server() if engine == "postgresql" else nullcontext(engine) as url:
-        yield url
+def _server(engine: str) -> Iterator[tuple[str, int | None]]:
+    """Its URL, and its process where `measure` cannot know it."""
+    if engine == "postgresql":
+        with postgres_server() as url:
+            yield url, None
+    elif engine == "clickhouse":
+        with clickhouse_server() as server:
+            yield server.url, server.pid
+    else:
+        yield engine, None
 
 
 def _there(engine: str) -> bool:
     if engine == "postgresql":
         return postgres_programs() is not None
+    if engine == "clickhouse":
+        return clickhouse_is_there()
     return engine != "spark" or shutil.which("java") is not None
 
 
@@ -111,10 +122,13 @@ def compare(label: str, data: Path, engines: list[str]) -> bool:
         for engine in engines:
             made = Path(folder, engine)
             made.mkdir()
-            with _url(engine) as url:
+            with _server(engine) as (url, pid):
                 command = [sys.executable, "-m", "bench.backends", "--measure", str(data), url, str(made)]
                 said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            one = taken[engine] = Taken(**json.loads(said))
+                one = Taken(**json.loads(said))
+                if pid is not None:
+                    one = replace(one, cpu_s=one.cpu_s + _cpu_of(pid))
+            taken[engine] = one
             other = differing(Path(folder, DUCKDB), made)
             same = same and not other
             first = taken[DUCKDB]

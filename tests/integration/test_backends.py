@@ -1,7 +1,7 @@
 """The analyses on other engines: the same tables as in DuckDB, of the same datasets.
 
 PostgreSQL works out every table of the catalogue but those of senders. Spark takes seconds to plan what PostgreSQL does
-in a tenth of one: here some of each kind, all by `python -m bench.backends`.
+in a tenth of one: here some of each kind, and the same ones in ClickHouse; all by `python -m bench.backends`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import psycopg
 import pyarrow as pa
@@ -34,6 +35,7 @@ from mailcensus.analysis.senders.tables import SENDER_TABLES
 from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model.run import VANTAGES_JOINED_BY
+from realservers.clickhouse import clickhouse_is_there, clickhouse_server
 from realservers.postgres import postgres_programs, postgres_server
 from report.synthetic import mixed_hosts, study_of
 
@@ -45,11 +47,13 @@ _OF_FLOWS = {spec.name for spec in PASSIVE_TABLES}
 _OF_LOGINS = {name for name in _SPECS if name.startswith("auth_")}
 _OF_HOSTS = set(_SPECS) - _OF_DOMAINS - _OF_FLOWS - _OF_LOGINS - {spec.name for spec in SENDER_TABLES}
 _VANTAGES = ("north", "south")
-_ON_SPARK = (
+_SOME = (
     *("run_table", "within_host", "shared_keys", "clusters", "key_causes", "machine_hosts", "cluster_words"),
     *("size_two_patterns", "tls_versions", "starttls_stripping", "vantage_services"),
 )
 """Of hosts: joins, lists in order, words by regular expressions, masks, what is put there from here, constants."""
+_MAPS_AND_RANKS = ("server_locations", "preference_ranks", "domain_tls", "shared_fate", "provider_market")
+"""Of domains."""
 
 
 @pytest.fixture(scope="session")
@@ -160,9 +164,37 @@ def test_spark_makes_the_tables_that_duckdb_makes(tmp_path: Path) -> None:
         assert java is not None
         assert listening(java) <= {"127.0.0.1", "[::ffff:127.0.0.1]"}
         evidence = gather(there)
-        assert [name for name in _ON_SPARK if not _same(name, here, evidence)] == []
-    assert all(rows_of(_SPECS[name], here).num_rows for name in _ON_SPARK)
+        assert [name for name in _SOME if not _same(name, here, evidence)] == []
+    assert all(rows_of(_SPECS[name], here).num_rows for name in _SOME)
     assert (set(data.iterdir()), process_with(str(folder))) == (before, None)
+
+
+@pytest.fixture
+def clickhouse() -> Iterator[str]:
+    """The URL of ClickHouse's engine, for one session."""
+    if not clickhouse_is_there():
+        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+    with clickhouse_server() as server:
+        yield server.url
+
+
+def test_clickhouse_makes_the_tables_that_duckdb_makes(clickhouse: str, tmp_path: Path) -> None:
+    _hosts(tmp_path / "data")
+    assert assert_same(tmp_path / "data", clickhouse, _SOME) == set(_SOME)
+
+
+def test_clickhouse_keeps_maps_ranks_and_lists_that_are_null(clickhouse: str, tmp_path: Path) -> None:
+    random_domains.write(tmp_path / "data", 1)
+    assert assert_same(tmp_path / "data", clickhouse, _MAPS_AND_RANKS) == set(_MAPS_AND_RANKS)
+
+
+def test_a_session_of_clickhouse_leaves_no_tables(clickhouse: str, tmp_path: Path) -> None:
+    with on_engine(Dataset(tmp_path), clickhouse) as there:
+        kept = there.put("kept", pa.table({"names": pa.array([None, [], ["a"]], pa.list_(pa.string()))}))
+        assert there.rows(kept)["names"].to_pylist() == [None, [], ["a"]]
+    count = b"SELECT count() FROM system.tables WHERE is_temporary"
+    with urlopen(clickhouse.replace("clickhouse", "http"), count) as answer:
+        assert answer.read() == b"0\n"
 
 
 def process_with(text: str) -> int | None:

@@ -34,7 +34,10 @@ def analyse(
     as_latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX, for a paper.")] = False,
     backend: Annotated[
         str,
-        typer.Option(metavar="ENGINE", help="Where to work: duckdb, spark, postgres://user@host/database."),
+        typer.Option(
+            metavar="ENGINE",
+            help="Where to work: duckdb, spark, postgres://user@host/database, clickhouse://user@host.",
+        ),
     ] = "duckdb",
     quiet: Quiet = False,
 ) -> None:

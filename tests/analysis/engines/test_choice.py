@@ -29,7 +29,8 @@ def java_home(folder: Path, version: str) -> str:
 
 def test_an_engine_that_there_is_not_is_named_beside_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(
-        StudyError, match=r"--backend oracle://x: no such engine; there are: duckdb, postgres.*, spark"
+        StudyError,
+        match=r"--backend oracle://x: no such engine; there are: duckdb, postgres.*, clickhouse.*, spark",
     ):
         begin(tmp_path, "oracle://x")
 
@@ -43,6 +44,29 @@ def test_spark_without_pyspark_says_how_to_install_it(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(StudyError, match=r"py\w+ is missing; run: pip install 'mailcensus\[spark\]'"):
         begin(tmp_path, "spark")
+
+
+def test_clickhouse_without_its_client_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "mailcensus.analysis.engines.clickhouse", raising=False)
+    monkeypatch.setitem(sys.modules, "clickhouse_connect", None)
+    with pytest.raises(
+        StudyError, match=r"clickhouse_connect is missing; run: pip install 'mailcensus\[clickhouse\]'"
+    ):
+        begin(tmp_path, "clickhouse://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "url", ["clickhouse://127.0.0.1:1", "clickhouse://h:none", "clickhouse://h?colour=1"]
+)
+def test_a_clickhouse_that_cannot_be_reached_is_one_line(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("clickhouse_connect", reason="clickhouse_connect is not installed")
+    with pytest.raises(StudyError, match=r"^--backend: ClickHouse: .+$"):
+        begin(tmp_path, url)
+    assert caplog.records == []
 
 
 def test_no_java_on_path_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

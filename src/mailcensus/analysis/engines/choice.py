@@ -15,9 +15,11 @@ DUCKDB = "duckdb"
 _ENGINES = {
     "postgres": ("postgres", "PostgresDataset", "postgres"),
     "postgresql": ("postgres", "PostgresDataset", "postgres"),
+    "clickhouse": ("clickhouse", "ClickHouseDataset", "clickhouse"),
     "spark": ("spark", "SparkDataset", "spark"),
 }
 """By the first word of `--backend`: module here, class in it, group of optional dependencies."""
+_NAMES = f"{DUCKDB}, postgres://..., clickhouse://..., spark"
 
 
 @contextmanager
@@ -25,7 +27,8 @@ def on_engine(local: Dataset, backend: str) -> Iterator[Dataset]:
     """A dataset on the engine that `backend` names; its session ends with the context.
 
     Args:
-        backend: duckdb; postgres://user@host/database (as libpq reads it); spark (on this machine); spark://host:port.
+        backend: duckdb; postgres://user@host/database (as libpq reads it); clickhouse://user@host:port;
+            spark (on this machine); spark://host:port.
     Raises:
         StudyError: there is no such engine, it is not installed or cannot be reached.
     """
@@ -42,7 +45,7 @@ def on_engine(local: Dataset, backend: str) -> Iterator[Dataset]:
 def _class_of(backend: str) -> type[DatasetElsewhere]:
     word = backend.partition(":")[0]
     if word not in _ENGINES:
-        raise StudyError(f"--backend {backend}: no such engine; there are: {DUCKDB}, postgres://..., spark")
+        raise StudyError(f"--backend {backend}: no such engine; there are: {_NAMES}")
     module, name, group = _ENGINES[word]
     try:
         with warnings.catch_warnings():

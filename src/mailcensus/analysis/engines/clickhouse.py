@@ -111,9 +111,8 @@ class ClickHouseDataset(DatasetElsewhere):
 
     def connect(self, backend: str) -> ClickHouseBackend:
         """A session of its own."""
-        logging.getLogger("clickhouse_connect").setLevel(
-            logging.CRITICAL
-        )  # what it raises is said once, here
+        for talker in ("clickhouse_connect", "urllib3.connectionpool"):  # what they raise is said once, here
+            logging.getLogger(talker).setLevel(logging.CRITICAL)
         try:
             client = clickhouse_connect.get_client(
                 dsn=backend,
