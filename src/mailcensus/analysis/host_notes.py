@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from mailcensus.analysis.database_functions import name_hash
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.dataset.tables import of_run, without_superseded
+from mailcensus.dataset.tables import of_run
 from mailcensus.population.registered_domains import host_name, registered_domain
 
 Codes = npt.NDArray[np.int64]
@@ -140,7 +140,7 @@ def _members(evidence: Evidence) -> pa.Table:
 def _gathered(evidence: Evidence, which: ibis.Table) -> ibis.Table:
     """One row per host asked for, by number: host, ip, is_v6, number, facts, name, and software of each protocol."""
     hosts = evidence.hosts.semi_join(which, "host").select("host", "ip", "is_v6", "number")
-    said = _said(evidence, hosts)
+    said = _said(evidence, hosts.select("host", "ip"))
     by_host = said.group_by("host").agg(
         name=said.name.min(), **{p: said.software.min(where=said.protocol == p) for p in PROTOCOLS}
     )
@@ -154,7 +154,7 @@ def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
         "ip", "service", "attempt", "protocol", "greeting", "software", "software_version",
         identification=grabs.ssh.identification,
     )  # fmt: skip
-    final = without_superseded(flat.join(hosts.select("host", "ip"), "ip"), evidence.later)
+    final = _last(flat.join(hosts, "ip"), evidence.later.join(hosts, "ip"))
     said = ibis.coalesce(final.identification, final.software + "/" + final.software_version, final.software)
     greeted = ibis.ifelse(final.protocol == "smtp", final.greeting.re_extract(_GREETED, 1), None)
     # What is only compared is hashed, which is quicker to gather; shifted so that it fits a signed number. The hash
@@ -162,6 +162,12 @@ def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
     hashed = (name_hash(said) >> 2).cast("int64")
     software = ibis.ifelse(said.notnull(), hashed, None)
     return final.select("host", "protocol", name=greeted.nullif(""), software=software)
+
+
+def _last(grabs: ibis.Table, later: ibis.Table) -> ibis.Table:
+    """As `without_superseded`, by the number of the host: DuckDB then looks at the grabs of these hosts alone."""
+    same = [grabs.host == later.host, grabs.service == later.service]
+    return grabs.anti_join(later, [*same, grabs.attempt < later.attempt])
 
 
 def _names(texts: pa.ChunkedArray) -> pa.Array:
