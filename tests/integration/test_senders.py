@@ -46,7 +46,7 @@ CONDITIONS = (
 """Of all; the others follow the same ways, and each costs seconds."""
 ENDS = ("delivered_encrypted", "delivered_clear", "bounced")
 CLIENTS = ("swaks", "msmtp", "smtplib")
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 
 
 @dataclass(slots=True)
@@ -183,7 +183,7 @@ def _message(plan: Plan, token: PlannedToken) -> EmailMessage:
 
 def _hand_over(plan: Plan, token: PlannedToken, server: str) -> None:
     message = _message(plan, token)
-    with smtplib.SMTP(server, PORT, timeout=20) as client:
+    with smtplib.SMTP(server, PORT, timeout=60) as client:
         client.send_message(message)
 
 

@@ -132,7 +132,7 @@ def _https(planned: Experiment, host: str, method: str, path: str, body: bytes =
 
 
 def _wait_until_written(planned: Experiment) -> None:
-    for _ in range(200):
+    for _ in range(600):
         if planned.attempts("no_starttls") and planned.attempts("mailbox"):
             fetches = Dataset(planned.study.data).table("policy_fetches").to_pyarrow().num_rows
             if fetches >= 3:
