@@ -199,7 +199,7 @@ RAW = (
 def status_of(url: str, request: bytes) -> int | None:
     """The status of the answer to these bytes; None: the connection was closed without one."""
     host, _, port = url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as connection:
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
         try:
             connection.sendall(request)
             line = connection.makefile("rb").readline().split()
