@@ -64,7 +64,7 @@ def test_a_clickhouse_that_cannot_be_reached_is_one_line(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("clickhouse_connect", reason="clickhouse_connect is not installed")
-    with pytest.raises(StudyError, match=r"^--backend: ClickHouse: .+$"):
+    with pytest.raises(StudyError, match=r"^--backend: ClickHouse: [^?]+$"):
         begin(tmp_path, url)
     assert caplog.records == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -160,7 +161,8 @@ def _asking() -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    """What went wrong; the address that was asked, but not with all its parameters."""
+    return re.sub(r" with url: \S+", "", " ".join(str(error).split()))
 
 
 def _quoted(name: str) -> str:
