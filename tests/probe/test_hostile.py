@@ -66,8 +66,8 @@ def test_every_hostile_peer_costs_one_record_and_no_memory(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_hostile_peers(tmp_path: Path) -> None:
     kinds = WITHOUT_ARGUMENTS * 20
-    block = own_block(2).rsplit(".", 2)[0]
-    peers = {f"{block}.{n // 250}.{n % 250 + 1}": kind() for n, kind in enumerate(kinds)}
+    networks = [own_block(number).rsplit(".", 1)[0] for number in range(4, 12)]
+    peers = {f"{networks[n // 250]}.{n % 250 + 1}": kind() for n, kind in enumerate(kinds)}
     ports = {name: SERVICE_BY_NAME[name].port + PORT_OFFSET for name in {kind.service for kind in kinds}}
     study = study_of(tmp_path / "study", ports, deadlines=DEADLINES, rate_limited_pauses_s=())
     with all_listening(peers):
