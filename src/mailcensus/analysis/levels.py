@@ -20,8 +20,8 @@ LEVELS = {"address": "host", "machine": "machine", "operator": "asn"}
 """Level to the column that numbers its units. Machine: inferred, see `machines`. Operator: the AS that announces the
 address."""
 
-_SHARED = {unit: f"shared_{unit}" for unit in LEVELS.values()}
-"""Unit to the column that says of a key that two of these units show it."""
+_SHARED = {unit: f"shared_{unit}" for unit in ("machine", "asn")}
+"""Unit to the column that says that two of these units show a key, or are in a cluster."""
 _OF_LINKS = ("units_sharing", "hosts_sharing", "keys_shared")
 _OF_HOSTS = ("units_showing", "hosts_showing", "hosts_unknown")
 
@@ -75,13 +75,30 @@ def levels(evidence: Evidence) -> ibis.Table:
 def _counted(evidence: Evidence) -> ibis.Table:
     """One row, with every column of every level as <column>_<unit>: hosts and links are joined once for all."""
     members = member_places(evidence)
-    alone = [_where_all_have_one(evidence, members, unit) for unit in ("host", "machine")]
-    return _sharing(evidence, members).cross_join(_across(members), _by_as(evidence), *alone)
+    return _by_address(evidence).cross_join(
+        _sharing(evidence, members), _across(members), _by_machine(evidence, members), _by_as(evidence)
+    )
+
+
+def _by_address(evidence: Evidence) -> ibis.Table:
+    """Every column. A host has one address: links and clusters are between addresses as they are."""
+    hosts, keys, shared = evidence.showing_hosts, evidence.shown_keys, evidence.cluster_keys
+    members = evidence.cluster_members
+    row = hosts.aggregate(showing=hosts.count()).cross_join(
+        members.aggregate(sharing=members.count(), across=members.cluster.max()),
+        keys.aggregate(keys=keys.count()),
+        shared.aggregate(shared=shared.count()),
+    )
+    return row.select(
+        units_sharing_host="sharing", hosts_sharing_host="sharing", keys_shared_host="shared",
+        units_showing_host="showing", hosts_showing_host="showing", hosts_unknown_host=ibis.literal(0, "int64"),
+        keys_host="keys", clusters_across_host=row.across.fill_null(0),
+    )  # fmt: skip
 
 
 def _sharing(evidence: Evidence, members: ibis.Table) -> ibis.Table:
     """_OF_LINKS. Only keys that two hosts show can be shown by two units."""
-    links = evidence.links.select("host", "key").join(members.select(*LEVELS.values()), "host")
+    links = evidence.links.select("host", "key").join(members.select("host", *_SHARED), "host")
     links = evidence.dataset.put("units_of_links", links)
     keys = links.group_by("key").agg(
         **{name: links[unit].min() < links[unit].max() for unit, name in _SHARED.items()}
@@ -89,7 +106,7 @@ def _sharing(evidence: Evidence, members: ibis.Table) -> ibis.Table:
     keys = evidence.dataset.put("keys_of_levels", keys)
     each = links.select("host", "key").join(keys, "key")
     hosts = each.group_by("host").agg(**{name: each[name].any() for name in _SHARED.values()})
-    hosts = hosts.join(members.select(*LEVELS.values()), "host")
+    hosts = hosts.join(members.select("host", *_SHARED), "host")
     counts = {}
     for unit, name in _SHARED.items():
         known = hosts[name] & hosts[unit].notnull()
@@ -101,10 +118,11 @@ def _sharing(evidence: Evidence, members: ibis.Table) -> ibis.Table:
 
 def _across(members: ibis.Table) -> ibis.Table:
     """clusters_across. Of a host whose unit is not known nothing is said."""
-    spread = {f"across_{unit}": members[unit].min() < members[unit].max() for unit in LEVELS.values()}
-    clusters = members.group_by("cluster").agg(**spread)
+    clusters = members.group_by("cluster").agg(
+        **{name: members[unit].min() < members[unit].max() for unit, name in _SHARED.items()}
+    )
     return clusters.aggregate(
-        **{f"clusters_across_{unit}": _true(clusters[f"across_{unit}"]) for unit in LEVELS.values()}
+        **{f"clusters_across_{unit}": _true(clusters[name]) for unit, name in _SHARED.items()}
     )
 
 
@@ -112,21 +130,17 @@ def _true(flags: ibis.Value) -> ibis.Value:
     return flags.sum().fill_null(0)
 
 
-def _where_all_have_one(evidence: Evidence, members: ibis.Table, unit: str) -> ibis.Table:
-    """_OF_HOSTS and keys. A host outside clusters is a unit by itself."""
+def _by_machine(evidence: Evidence, members: ibis.Table) -> ibis.Table:
+    """_OF_HOSTS and keys. A host outside clusters is a machine by itself."""
     hosts, keys = evidence.showing_hosts, evidence.shown_keys
     row = hosts.aggregate(showing=hosts.count()).cross_join(
-        members.aggregate(too_many=members.count() - members[unit].nunique()),
+        members.aggregate(too_many=members.count() - members.machine.nunique()),
         keys.aggregate(keys=keys.count()),
     )
     return row.select(
-        **{
-            f"units_showing_{unit}": row.showing - row.too_many,
-            f"hosts_showing_{unit}": row.showing,
-            f"hosts_unknown_{unit}": ibis.literal(0, "int64"),
-            f"keys_{unit}": row["keys"],
-        }
-    )
+        units_showing_machine=row.showing - row.too_many, hosts_showing_machine="showing",
+        hosts_unknown_machine=ibis.literal(0, "int64"), keys_machine="keys",
+    )  # fmt: skip
 
 
 def _by_as(evidence: Evidence) -> ibis.Table:
