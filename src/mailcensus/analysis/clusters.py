@@ -37,17 +37,19 @@ def _profiles(evidence: Evidence) -> ibis.Table:
     rows = members.group_by("cluster").agg(
         hosts=members.count(), mask=members.mask.bit_or(), host=members.host.min()
     )
-    for part in (_keys(evidence), spread(member_places(evidence), "cluster"), _host_ports(evidence)):
+    places = spread(member_places(evidence), "cluster")
+    for part in (_keys(evidence), places, _host_ports(evidence), _own_keys(evidence)):
         rows = rows.join(part, "cluster")
-    for part in (_keys_shown(evidence), _certificates(evidence)):
-        rows = rows.left_join(part, "cluster").drop("cluster_right")
-    counts = ("ssh_keys_shown", "tls_keys_shown", "certificates", "wildcard_certificates")
+    rows = rows.left_join(_certificates(evidence), "cluster").drop("cluster_right")
+    counts = ("certificates", "wildcard_certificates")
     return rows.mutate(
+        ssh_keys_shown=rows.ssh_keys + rows.own_ssh_keys,
+        tls_keys_shown=rows.tls_keys + rows.own_tls_keys,
         kind=ibis.cases((rows.tls_keys == 0, "ssh"), (rows.ssh_keys == 0, "tls"), else_="both"),
         countries=some_texts(rows.countries),
         common_names=some_texts(rows.common_names),
         **{name: rows[name].fill_null(0) for name in counts},
-    )
+    ).drop("own_ssh_keys", "own_tls_keys")
 
 
 def _keys(evidence: Evidence) -> ibis.Table:
@@ -76,14 +78,24 @@ def _host_ports(evidence: Evidence) -> ibis.Table:
     )
 
 
-def _keys_shown(evidence: Evidence) -> ibis.Table:
-    """Keys of each cluster's hosts, shared or not. A key has one cluster, so keys are counted, not showings."""
-    showings = evidence.showings.join(evidence.cluster_members.select("host", "cluster"), "host")
-    keys = showings.group_by("key").agg(cluster=showings.cluster.min(), mask=showings.mask.bit_or())
+def _own_keys(evidence: Evidence) -> ibis.Table:
+    """Per cluster: its hosts' keys that are not shared, each shown by one host: what they show, less the links."""
+    members = evidence.cluster_members.select("host", "cluster")
+    shown = _ways_shown(evidence, evidence.showings.join(members, "host"))
+    shared = _ways_shown(evidence, evidence.links)
+    rows = shown.join(shared, "cluster", rname="{name}_shared")
+    return rows.select(
+        "cluster",
+        own_ssh_keys=rows.by_ssh - rows.by_ssh_shared,
+        own_tls_keys=rows.by_tls - rows.by_tls_shared,
+    )
+
+
+def _ways_shown(evidence: Evidence, showings: ibis.Table) -> ibis.Table:
+    """Per cluster: showings by SSH, and by TLS."""
     ssh_mask = evidence.ssh_mask
-    return keys.group_by("cluster").agg(
-        ssh_keys_shown=((keys.mask & ssh_mask) != 0).sum(),
-        tls_keys_shown=((keys.mask & ~ssh_mask) != 0).sum(),
+    return showings.group_by("cluster").agg(
+        by_ssh=((showings.mask & ssh_mask) != 0).sum(), by_tls=((showings.mask & ~ssh_mask) != 0).sum()
     )
 
 
