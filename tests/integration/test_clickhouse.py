@@ -13,6 +13,7 @@ import pytest
 from mailcensus.analysis import database_functions as ours
 from mailcensus.analysis.engines.choice import on_engine
 from mailcensus.dataset.tables import Dataset
+from mailcensus.study import StudyError
 from realservers.clickhouse import clickhouse_is_there, clickhouse_server
 from report.synthetic import mixed_hosts, study_of
 
@@ -115,11 +116,15 @@ _AGGREGATES: dict[str, Callable[[ibis.Table], ibis.Value]] = {
 }
 
 
+def _need_clickhouse() -> None:
+    if not clickhouse_is_there():
+        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dataset, Dataset]]:
     """The same dataset in DuckDB and in ClickHouse."""
-    if not clickhouse_is_there():
-        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+    _need_clickhouse()
     here = Dataset(tmp_path_factory.mktemp("study") / "data")
     with clickhouse_server() as server, on_engine(here, server.url) as there:
         yield here, there
@@ -153,9 +158,23 @@ def test_a_join_on_nothing_equal_leaves_gaps_that_are_null(how: str, both: tuple
     assert there == here
 
 
+@pytest.mark.parametrize(
+    "url", ["clickhouse://127.0.0.1:1", "clickhouse://127.0.0.1:none", "clickhouse://127.0.0.1:1?colour=1"]
+)
+def test_a_clickhouse_that_cannot_be_reached_is_one_line(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _need_clickhouse()
+    with (
+        pytest.raises(StudyError, match=r"^--backend: ClickHouse: [^?]+$"),
+        on_engine(Dataset(tmp_path), url),
+    ):
+        raise AssertionError(url)
+    assert caplog.records == []
+
+
 def test_tables_come_whole_but_for_who_is_left_out(tmp_path: Path) -> None:
-    if not clickhouse_is_there():
-        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+    _need_clickhouse()
     study_of(tmp_path, mixed_hosts(20))
     left_out = Dataset(tmp_path / "data").table("grabs").ip.to_pyarrow().to_pylist()[:1]
     here = Dataset(tmp_path / "data", left_out)

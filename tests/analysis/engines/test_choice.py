@@ -57,18 +57,6 @@ def test_clickhouse_without_its_client_says_how_to_install_it(
         begin(tmp_path, "clickhouse://127.0.0.1")
 
 
-@pytest.mark.parametrize(
-    "url", ["clickhouse://127.0.0.1:1", "clickhouse://h:none", "clickhouse://h?colour=1"]
-)
-def test_a_clickhouse_that_cannot_be_reached_is_one_line(
-    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    pytest.importorskip("clickhouse_connect", reason="clickhouse_connect is not installed")
-    with pytest.raises(StudyError, match=r"^--backend: ClickHouse: [^?]+$"):
-        begin(tmp_path, url)
-    assert caplog.records == []
-
-
 def test_no_java_on_path_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
