@@ -91,7 +91,7 @@ def test_the_rate_is_of_what_begins_however_late_a_busy_machine_begins_it(
     rate: float, begin_lag_s: float, reached: float
 ) -> None:
     chance = random.Random(2)
-    requests = [(0.0, chance.randrange(1 << 32), 0.02) for _ in range(round(rate * 5))]
+    requests = [(0.0, chance.randrange(1 << 32), 0.02) for _ in range(round(rate * 2))]
     simulation = Simulation(limits(connections_per_s=rate), timer_lag_s=0.002, begin_lag_s=begin_lag_s)
     simulation.run(requests)
     simulation.check()
