@@ -66,6 +66,7 @@ def via(here: World, engine: str, **discovery: object) -> dict[str, dict[str, ob
     way = {"interface": here.interface, "gateway_mac": here.gateway_mac}
     told: dict[str, dict[str, object]] = {"discovery": {"engine": engine, **way, **discovery}}
     if engine == "masscan":  # it makes up for time in which it did not run, and loses answers to such a burst
+        told["discovery"] = {"retries": 1, **told["discovery"]}
         told["politeness"] = {"connections_per_s": 4_000.0}
     return told
 
