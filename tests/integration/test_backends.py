@@ -35,7 +35,7 @@ from mailcensus.analysis.senders.tables import SENDER_TABLES
 from mailcensus.analysis.table_spec import rows_of
 from mailcensus.dataset.tables import Dataset
 from mailcensus.model.run import VANTAGES_JOINED_BY
-from realservers.clickhouse import clickhouse_is_there, clickhouse_server
+from realservers.clickhouse import clickhouse_server, need_clickhouse
 from realservers.postgres import postgres_programs, postgres_server
 from report.synthetic import mixed_hosts, study_of
 
@@ -172,8 +172,7 @@ def test_spark_makes_the_tables_that_duckdb_makes(tmp_path: Path) -> None:
 @pytest.fixture
 def clickhouse() -> Iterator[str]:
     """The URL of ClickHouse's engine, for one session."""
-    if not clickhouse_is_there():
-        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+    need_clickhouse()
     with clickhouse_server() as server:
         yield server.url
 

@@ -14,7 +14,7 @@ from mailcensus.analysis import database_functions as ours
 from mailcensus.analysis.engines.choice import on_engine
 from mailcensus.dataset.tables import Dataset
 from mailcensus.study import StudyError
-from realservers.clickhouse import clickhouse_is_there, clickhouse_server
+from realservers.clickhouse import clickhouse_server, need_clickhouse
 from report.synthetic import mixed_hosts, study_of
 
 pytestmark = pytest.mark.integration
@@ -116,15 +116,10 @@ _AGGREGATES: dict[str, Callable[[ibis.Table], ibis.Value]] = {
 }
 
 
-def _need_clickhouse() -> None:
-    if not clickhouse_is_there():
-        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
-
-
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dataset, Dataset]]:
     """The same dataset in DuckDB and in ClickHouse."""
-    _need_clickhouse()
+    need_clickhouse()
     here = Dataset(tmp_path_factory.mktemp("study") / "data")
     with clickhouse_server() as server, on_engine(here, server.url) as there:
         yield here, there
@@ -164,7 +159,7 @@ def test_a_join_on_nothing_equal_leaves_gaps_that_are_null(how: str, both: tuple
 def test_a_clickhouse_that_cannot_be_reached_is_one_line(
     url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    _need_clickhouse()
+    need_clickhouse()
     with (
         pytest.raises(StudyError, match=r"^--backend: ClickHouse: [^?]+$"),
         on_engine(Dataset(tmp_path), url),
@@ -174,7 +169,7 @@ def test_a_clickhouse_that_cannot_be_reached_is_one_line(
 
 
 def test_tables_come_whole_but_for_who_is_left_out(tmp_path: Path) -> None:
-    _need_clickhouse()
+    need_clickhouse()
     study_of(tmp_path, mixed_hosts(20))
     left_out = Dataset(tmp_path / "data").table("grabs").ip.to_pyarrow().to_pylist()[:1]
     here = Dataset(tmp_path / "data", left_out)

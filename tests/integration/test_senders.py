@@ -5,7 +5,6 @@ DNS is signed and validated, queues lose patience in seconds, bounces come back 
 
 from __future__ import annotations
 
-import re
 import shutil
 import smtplib
 import ssl
@@ -32,6 +31,7 @@ from mailcensus.study.sections import SendersSection
 from mailcensus.study.template import study_toml
 from places import fresh_network
 from realservers.process import ServerMissing, program
+from realservers.sender_logs import SENDER_LOGS, Told
 from realservers.sending import LEVELS, PORT, Net, exim, opensmtpd, postfix
 from realservers.signed_zone import signed_zone
 
@@ -47,22 +47,6 @@ CONDITIONS = (
 ENDS = ("delivered_encrypted", "delivered_clear", "bounced")
 CLIENTS = ("swaks", "msmtp", "smtplib")
 PATIENCE_S = 180.0
-
-
-@dataclass(slots=True)
-class Told:
-    """What a sender's own log says of one message."""
-
-    tries: int = 0
-    encrypted: bool | None = None
-    """How it was delivered; None: it was not."""
-    given_up: bool = False
-
-    @property
-    def verdict(self) -> str:
-        if self.encrypted is not None:
-            return "delivered_encrypted" if self.encrypted else "delivered_clear"
-        return "bounced" if self.given_up else "retried"
 
 
 @dataclass(slots=True)
@@ -129,7 +113,7 @@ def _experiment(directory: Path) -> World:
             came = pool.map(lambda token: _send_at_once(plan, token, net, trusted), direct)
             told = {token.token: each for token, each in zip(direct, came, strict=True)}
         logs = _wait_for_queues(directory, plan, study)
-    for name, read in (("postfix", _postfix), ("exim", _exim), ("opensmtpd", _opensmtpd)):
+    for name, read in SENDER_LOGS.items():
         told |= read(logs[name])
     return World(plan, sender_tables(Dataset(study.data)), told, logs)
 
@@ -201,68 +185,6 @@ def _wait_for_queues(directory: Path, plan: Plan, study: Study) -> dict[str, str
         if queued <= came or time.monotonic() > give_up_at:
             return {name: path.read_text() for name, path in paths.items()}
         time.sleep(1.0)
-
-
-_STATUS = re.compile(r"/smtp\[(\d+)\]: \w+: to=<(mc-\w+)@(?!returns)[^>]*>.* status=(\w+)")
-_SHAKEN = re.compile(r"/smtp\[(\d+)\]: \w+ TLS connection established")
-_EXPIRED = re.compile(r"from=<(mc-\w+)@returns[^>]*>, status=expired")
-
-
-def _postfix(log: str) -> dict[str, Told]:
-    told: dict[str, Told] = {}
-    shaken: set[str] = set()
-    for line in log.splitlines():
-        if match := _SHAKEN.search(line):
-            shaken.add(match[1])
-        elif match := _STATUS.search(line):
-            process, token, status = match.groups()
-            each = told.setdefault(token, Told())
-            each.tries += 1
-            if status == "sent":
-                each.encrypted = process in shaken
-            each.given_up |= status == "bounced"
-            shaken.discard(process)
-        elif match := _EXPIRED.search(line):
-            told.setdefault(match[1], Told()).given_up = True
-    return told
-
-
-_EXIM_LINE = re.compile(r" (=>|\*\*|==) (mc-\w+)@(?!returns)\S+(.*)")
-
-
-def _exim(log: str) -> dict[str, Told]:
-    told: dict[str, Told] = {}
-    for line in log.splitlines():
-        if match := _EXIM_LINE.search(line):
-            each = told.setdefault(match[2], Told())
-            each.tries += 1
-            if match[1] == "=>":
-                each.encrypted = " X=TLS" in match[3]
-            each.given_up |= match[1] == "**"
-    return told
-
-
-_OPENSMTPD_LINE = re.compile(r"^(\w{16}) mta delivery .*to=<(mc-\w+)@(?!returns)[^>]*>.*result=\"?(\w+)")
-_OPENSMTPD_TLS = re.compile(r"^(\w{16}) mta tls ciphers=")
-_OPENSMTPD_EXPIRED = re.compile(r"to=<(mc-\w+)@(?!returns)[^>]*>.*(?:Expired|expire)", re.IGNORECASE)
-
-
-def _opensmtpd(log: str) -> dict[str, Told]:
-    told: dict[str, Told] = {}
-    shaken: set[str] = set()
-    for line in log.splitlines():
-        if match := _OPENSMTPD_TLS.match(line):
-            shaken.add(match[1])
-        elif match := _OPENSMTPD_LINE.match(line):
-            session, token, result = match.groups()
-            each = told.setdefault(token, Told())
-            each.tries += 1
-            if result == "Ok":
-                each.encrypted = session in shaken
-            each.given_up |= result == "PermFail"
-        elif match := _OPENSMTPD_EXPIRED.search(line):
-            told.setdefault(match[1], Told()).given_up = True
-    return told
 
 
 def _send_at_once(plan: Plan, token: PlannedToken, net: Net, trusted: Path) -> Told:

@@ -74,7 +74,7 @@ def only_without_validation(query: dns.message.Message, response: dns.message.Me
 
 def ask(resolvers: Sequence[str], *, signed_name: str | None = None, **settings: float) -> DnsAnswer:
     async def asking() -> DnsAnswer:
-        told = DnsSection(resolvers=tuple(resolvers), **{"timeout_s": 60.0, "tries": 2, **settings})  # type: ignore[arg-type]
+        told = DnsSection.model_validate({"resolvers": resolvers, "timeout_s": 60.0, "tries": 2, **settings})
         async with DnsClient(told, "run") as client:
             if signed_name is not None:
                 await client.learn_who_validates(signed_name)
@@ -190,8 +190,8 @@ def test_a_rate_holds_over_many_questions(setting: str) -> None:
         return answering(code(3))(raw)
 
     async def asking(resolver: str) -> None:
-        told = {"queries_per_s": 1e6, "authority_queries_per_s": 1e6, setting: 100.0}
-        async with DnsClient(DnsSection(resolvers=(resolver,), **told), "run") as client:  # type: ignore[arg-type]
+        told = {"resolvers": [resolver], "queries_per_s": 1e6, "authority_queries_per_s": 1e6, setting: 100.0}
+        async with DnsClient(DnsSection.model_validate(told), "run") as client:
             await asyncio.gather(*(client.ask(f"n{n}.example.org", "A") for n in range(20)))
 
     with raw_dns_server(answer) as resolver:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 _STOP_S = 30
 
 
@@ -26,9 +28,15 @@ def clickhouse_is_there() -> bool:
     return find_spec("chdb") is not None and find_spec("clickhouse_connect") is not None
 
 
+def need_clickhouse() -> None:
+    """Skip the test where they are not."""
+    if not clickhouse_is_there():
+        pytest.skip("clickhouse's engine is not installed: scripts/install-clickhouse")
+
+
 @contextmanager
 def clickhouse_server() -> Iterator[RunningEngine]:
-    """An engine until the block is left. It must be installed."""
+    """An engine until the block is left."""
     command = [sys.executable, "-m", "realservers.clickhouse_engine"]
     with subprocess.Popen(
         command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

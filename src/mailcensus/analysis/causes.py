@@ -28,6 +28,7 @@ from mailcensus.analysis.cluster_evidence import Facts, KeyFacts, key_facts
 from mailcensus.analysis.evidence import Evidence
 from mailcensus.analysis.host_notes import Codes, host_notes
 from mailcensus.analysis.machines import inferred
+from mailcensus.dataset.sql_text import sql_text
 from mailcensus.model import Column, fields_of, schema_of
 
 MOST = 0.9
@@ -177,13 +178,9 @@ def _words(rule: Rule, holds: str) -> str:
     if not rule.supports:
         return "[]::VARCHAR[]"
     each = [
-        f"CASE WHEN ({condition}) {holds} THEN {_quoted(words)} END" for condition, words in rule.supports
+        f"CASE WHEN ({condition}) {holds} THEN {sql_text(words)} END" for condition, words in rule.supports
     ]
     return f"list_filter([{', '.join(each)}], lambda words: words IS NOT NULL)"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def cluster_causes(evidence: Evidence) -> ibis.Table:

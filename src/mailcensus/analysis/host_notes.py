@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from mailcensus.analysis.database_functions import name_hash
 from mailcensus.analysis.evidence import Evidence
-from mailcensus.dataset.tables import of_run
+from mailcensus.dataset.tables import of_run, without_superseded
 from mailcensus.population.registered_domains import host_name, registered_domain
 
 Codes = npt.NDArray[np.int64]
@@ -154,7 +154,8 @@ def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
         "ip", "service", "attempt", "protocol", "greeting", "software", "software_version",
         identification=grabs.ssh.identification,
     )  # fmt: skip
-    final = _last(flat.join(hosts, "ip"), evidence.later.join(hosts, "ip"))
+    # By number, so that DuckDB looks at the grabs of these hosts alone.
+    final = without_superseded(flat.join(hosts, "ip"), evidence.later.join(hosts, "ip"), "host")
     said = ibis.coalesce(final.identification, final.software + "/" + final.software_version, final.software)
     greeted = ibis.ifelse(final.protocol == "smtp", final.greeting.re_extract(_GREETED, 1), None)
     # What is only compared is hashed, which is quicker to gather; shifted so that it fits a signed number. The hash
@@ -162,12 +163,6 @@ def _said(evidence: Evidence, hosts: ibis.Table) -> ibis.Table:
     hashed = (name_hash(said) >> 2).cast("int64")
     software = ibis.ifelse(said.notnull(), hashed, None)
     return final.select("host", "protocol", name=greeted.nullif(""), software=software)
-
-
-def _last(grabs: ibis.Table, later: ibis.Table) -> ibis.Table:
-    """As `without_superseded`, by the number of the host: DuckDB then looks at the grabs of these hosts alone."""
-    same = [grabs.host == later.host, grabs.service == later.service]
-    return grabs.anti_join(later, [*same, grabs.attempt < later.attempt])
 
 
 def _names(texts: pa.ChunkedArray) -> pa.Array:

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from mailcensus.analysis.catalogue import TABLES as ANALYSED
+from mailcensus.dataset.sql_text import sql_text
 from mailcensus.model import TABLES as RECORDS
 from mailcensus.model import schema_of
 
@@ -59,7 +60,7 @@ def notebook(sql: str) -> str:
 def _statements(data: Path, left_out: Sequence[str]) -> Iterator[str]:
     if left_out:
         yield "-- Addresses that have opted out since they were asked."
-        yield f"CREATE OR REPLACE TEMP TABLE left_out AS SELECT unnest([{', '.join(map(_quoted, left_out))}]) AS ip;"
+        yield f"CREATE OR REPLACE TEMP TABLE left_out AS SELECT unnest([{', '.join(map(sql_text, left_out))}]) AS ip;"
     yield "-- What was recorded."
     for name, record in RECORDS.items():
         columns = schema_of(record).names
@@ -82,7 +83,7 @@ def _rows(directory: Path, record: type) -> str:
 
 def _parquet(path: Path) -> str:
     pattern = str(Path(glob.escape(str(path.parent)), path.name))
-    return f"SELECT * FROM read_parquet({_quoted(pattern)})"
+    return f"SELECT * FROM read_parquet({sql_text(pattern)})"
 
 
 def _empty(record: type) -> str:
@@ -91,10 +92,6 @@ def _empty(record: type) -> str:
     columns = zip(described.columns, described.types, strict=True)
     nothing = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in columns)
     return f"SELECT * FROM (SELECT {nothing} WHERE false)"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _python_text(text: str) -> str:

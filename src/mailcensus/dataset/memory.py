@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mailcensus.dataset.sql_text import sql_text
 from mailcensus.dataset.tables import Dataset
 
 SHARE = 0.5
@@ -35,7 +36,7 @@ def bounded(dataset: Dataset) -> Dataset:
     size, unit = connection.execute("SELECT current_setting('memory_limit')").fetchone()[0].split()
     connection.execute(f"SET memory_limit = '{float(size) * SHARE:.2f} {unit}'")
     directory = dataset.data / f"{_PREFIX}{os.getpid()}-{next(_NUMBERS)}"
-    connection.execute("SET temp_directory = '{}'".format(str(directory).replace("'", "''")))
+    connection.execute(f"SET temp_directory = {sql_text(directory)}")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)  # a DuckDB that is not closed leaves it
     return dataset
 

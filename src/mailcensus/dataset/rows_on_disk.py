@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import duckdb
 import pyarrow.parquet as pq
 
+from mailcensus.dataset.sql_text import sql_text
 from mailcensus.dataset.tables import Dataset
 from mailcensus.study import StageFailed
 
@@ -65,12 +66,8 @@ def _asked(
     file = directory / "rows.parquet"
     with dataset.connection.con as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'")
-        connection.execute(f"SET temp_directory = {_quoted(directory)}")
+        connection.execute(f"SET temp_directory = {sql_text(directory)}")
         connection.execute(
-            f"COPY ({query}) TO {_quoted(file)} (FORMAT parquet, ROW_GROUP_SIZE 10240)", parameters
+            f"COPY ({query}) TO {sql_text(file)} (FORMAT parquet, ROW_GROUP_SIZE 10240)", parameters
         )
     return file.open("rb")
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -178,10 +178,14 @@ def later_attempts(grabs: ibis.Table, run_id: str | None) -> ibis.Table:
     return grabs.filter(grabs.attempt > 1).select("ip", "service", "attempt")
 
 
-def without_superseded(grabs: ibis.Table, later: ibis.Table) -> ibis.Table:
-    """Grabs of one run, those left out that a later attempt on the same (ip, service) supersedes."""
+def without_superseded(grabs: ibis.Table, later: ibis.Table, host: str = "ip") -> ibis.Table:
+    """Grabs of one run, those left out that a later attempt on the same (ip, service) supersedes.
+
+    Args:
+        host: the column of both that tells hosts apart; by a number it is quicker.
+    """
     return grabs.anti_join(
-        later, [grabs.ip == later.ip, grabs.service == later.service, grabs.attempt < later.attempt]
+        later, [grabs[host] == later[host], grabs.service == later.service, grabs.attempt < later.attempt]
     )
 
 

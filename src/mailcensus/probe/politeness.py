@@ -58,8 +58,7 @@ class Limit:
     @classmethod
     def of(cls, connections_per_s: float, open_connections: int) -> Limit:
         """The limit of a rate and a number of open connections."""
-        spacing_s = (1.0 + CATCH_UP_S) / connections_per_s
-        return cls(spacing_s, open_connections, math.ceil(connections_per_s))
+        return cls((1.0 + CATCH_UP_S) / connections_per_s, open_connections, math.ceil(connections_per_s))
 
 
 _ONE_AT_A_TIME = Limit(spacing_s=0.0, open=1, coming=1)
@@ -247,7 +246,8 @@ class Politeness:
             way = _way(ticket.gate)
             for gate in way:
                 gate.open -= 1
-                gate.coming -= not ticket.begun
+                if not ticket.begun:
+                    gate.coming -= 1
             for gate in way:
                 self._settle(gate, now)
         else:

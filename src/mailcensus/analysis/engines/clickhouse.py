@@ -133,7 +133,7 @@ class ClickHouseDataset(DatasetElsewhere):
         self.connection.make_table(name, schema)
         here = self.local.connection.con.table(self.local.table(name).get_name())
         self.connection.insert_rows(name, here.to_arrow_reader(_BATCH_ROWS))
-        return self._there_now(name, schema)
+        return self.seen(name, schema)
 
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
         """Hold rows in a temporary table."""
@@ -145,11 +145,7 @@ class ClickHouseDataset(DatasetElsewhere):
             schema = ibis.Schema.from_pyarrow(table.schema)
             self.connection.make_table(name, schema)
             self.connection.insert_rows(name, table.to_batches(_BATCH_ROWS))
-        return self._there_now(name, schema)
-
-    def _there_now(self, name: str, schema: ibis.Schema) -> ibis.Table:
-        nullable = ibis.schema({column: kind(nullable=True) for column, kind in schema.items()})
-        return ops.DatabaseTable(name, nullable, self.connection, ops.Namespace()).to_expr()
+        return self.seen(name, schema)
 
 
 @contextmanager

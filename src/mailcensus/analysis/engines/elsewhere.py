@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
 
 from mailcensus.dataset.tables import Dataset
@@ -60,6 +61,11 @@ class DatasetElsewhere(Dataset):
     @abstractmethod
     def put(self, name: str, table: pa.Table | ibis.Table) -> ibis.Table:
         """Hold rows on the engine under a name, as long as the connection lasts."""
+
+    def seen(self, name: str, schema: ibis.Schema, database: str | None = None) -> ibis.Table:
+        """A table or view that the engine has now; whatever it says, any column may be null."""
+        nullable = ibis.schema({column: kind(nullable=True) for column, kind in schema.items()})
+        return ops.DatabaseTable(name, nullable, self.connection, ops.Namespace(database=database)).to_expr()
 
     def put_query(self, name: str, query: str, rows: pa.Table) -> ibis.Table:
         """What DuckDB makes of rows, brought to the engine: the query is in DuckDB's SQL."""

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import ibis
-import ibis.expr.operations as ops
 import psycopg
 import pyarrow as pa
 
@@ -79,8 +78,7 @@ class PostgresDataset(DatasetElsewhere):
 
     def _there_now(self, name: str, schema: ibis.Schema) -> ibis.Table:
         self._ask(f"ANALYZE {OURS}.{quoted(name)}")  # nobody else does that for temporary tables
-        nullable = ibis.schema({column: kind(nullable=True) for column, kind in schema.items()})
-        return ops.DatabaseTable(name, nullable, self.connection, ops.Namespace(database=OURS)).to_expr()
+        return self.seen(name, schema, OURS)
 
     def _json_rows(self, name: str, schema: ibis.Schema) -> Iterator[str]:
         blobs = [f"'\\x' || hex({column}) AS {column}" for column, kind in schema.items() if kind.is_binary()]

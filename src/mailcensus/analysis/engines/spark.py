@@ -123,8 +123,7 @@ class SparkDataset(DatasetElsewhere):
 
     def _there_now(self, name: str, frame: DataFrame, schema: ibis.Schema) -> ibis.Table:
         frame.createOrReplaceTempView(name)
-        nullable = ibis.schema({column: kind(nullable=True) for column, kind in schema.items()})
-        return ops.DatabaseTable(name, nullable, self.connection, ops.Namespace()).to_expr()
+        return self.seen(name, schema)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pyarrow as pa
 from ibis.backends.sql.datatypes import DuckDBType
 
 from mailcensus.dataset.migrations.version import footer_of, version_of
+from mailcensus.dataset.sql_text import sql_text
 
 
 def reshaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -49,7 +50,7 @@ def query_of(files: Sequence[Path], schema: pa.Schema) -> str:
 
 
 def _parts(files: Sequence[Path]) -> str:
-    return f"read_parquet([{', '.join(map(_text, files))}])"
+    return f"read_parquet([{', '.join(map(sql_text, files))}])"
 
 
 def select_of(old: pa.Schema, new: pa.Schema) -> str:
@@ -104,10 +105,6 @@ def _fields(struct: pa.StructType) -> Iterable[pa.Field]:
 def _type_name(kind: pa.DataType) -> str:
     name: str = DuckDBType.to_string(ibis.dtype(kind))
     return name
-
-
-def _text(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:
